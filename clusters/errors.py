@@ -1,0 +1,96 @@
+"""What can go wrong, as one small tree. Each error is one line for a person, with a hint that can be pasted.
+
+DaskDataprocError
+├── SpecError            a field is out of its bounds; nothing was created
+├── ConfigError          project, region, credentials or a setting are missing or wrong
+├── ServiceError         Dataproc refused or failed a call
+│   ├── ClusterNotFound
+│   ├── ClusterExists
+│   ├── PermissionDenied
+│   ├── QuotaExceeded
+│   └── Stockout
+├── ClusterFailed        the cluster was created and ended in ERROR, or its scheduler never answered
+├── WaitTimeout          a bounded wait ended
+├── VersionMismatch      the cluster's packages differ from the kernel's
+├── EmulatorError        the local Dataproc could not be started or answered wrongly
+└── NotebookError        a notebook's parameters, metadata or execution
+"""
+
+from __future__ import annotations
+
+
+class DaskDataprocError(Exception):
+    """Base of every expected failure.
+
+    Parameters
+    ----------
+    message : str
+        One line: what, asked, allowed, where.
+    hint : str, optional
+        What to do next, as something that can be pasted.
+    """
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+    def lines(self) -> str:
+        """Return the error as a person sees it: the line and, under it, the hint."""
+        head = f"{type(self).__name__}: {self.message}"
+        return f"{head}\n  Try:  {self.hint}" if self.hint else head
+
+
+class SpecError(DaskDataprocError, ValueError):
+    """A field of the spec is unknown or out of its bounds. Raised before any call is made."""
+
+
+class ConfigError(DaskDataprocError):
+    """Project, region, credentials or a setting are missing. Raised before any call is made."""
+
+
+class ServiceError(DaskDataprocError):
+    """Dataproc refused or failed a call; what had been created for it has been undone."""
+
+
+class ClusterNotFound(ServiceError, LookupError):
+    """No cluster of that name in the project and region."""
+
+
+class ClusterExists(ServiceError):
+    """The name is taken by a cluster that cannot be attached to."""
+
+
+class PermissionDenied(ServiceError, PermissionError):
+    """The credentials may not make the call."""
+
+
+class QuotaExceeded(ServiceError):
+    """The project has less left of a quota than the spec asks for."""
+
+
+class Stockout(ServiceError):
+    """The zone has no such machines at present."""
+
+
+class ClusterFailed(DaskDataprocError):
+    """The cluster ended in ERROR or its scheduler never answered; it has been deleted."""
+
+
+class WaitTimeout(DaskDataprocError, TimeoutError):
+    """A bounded wait ended; what was being created has been undone."""
+
+
+class VersionMismatch(DaskDataprocError):
+    """A package that both sides need has different versions on the cluster and in the kernel."""
+
+
+class EmulatorError(DaskDataprocError):
+    """The local Dataproc did not start or did not answer."""
+
+
+class NotebookError(DaskDataprocError):
+    """A notebook's parameters or metadata are wrong, or one of its cells failed."""

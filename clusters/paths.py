@@ -1,0 +1,38 @@
+"""Where runtime and state files live: XDG_RUNTIME_DIR and XDG_STATE_HOME, in folders of the user alone (0700)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from .errors import ConfigError
+
+APP = "dask-dataproc"
+
+
+def runtime_dir() -> Path:
+    """Return the folder of sockets and locks, made 0700 if it is not there."""
+    return private(Path(platformdirs.user_runtime_dir(APP)))
+
+
+def state_dir() -> Path:
+    """Return the folder of what outlives a process: staging, records, logs."""
+    return private(Path(platformdirs.user_state_dir(APP)))
+
+
+def private(folder: Path) -> Path:
+    """Make ``folder`` 0700 and return it; refuse one that belongs to somebody else.
+
+    Raises
+    ------
+    ConfigError
+        The folder exists and another user owns it.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    owner = folder.stat().st_uid
+    if owner != os.getuid():
+        raise ConfigError(f"{folder} belongs to user {owner}, not to you", "export XDG_RUNTIME_DIR=$(mktemp -d)")
+    folder.chmod(0o700)
+    return folder
