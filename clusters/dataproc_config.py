@@ -1,0 +1,104 @@
+"""A spec as the message that Dataproc's CreateCluster takes, in plain values. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import SpecError
+
+if TYPE_CHECKING:
+    from .spec import ClusterSpec
+
+MARK = "dask-dataproc"
+"""The label that says a cluster is ours."""
+EPHEMERAL = {"lifecycle": "ephemeral"}
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+INIT_TIMEOUT = 600
+"""Seconds an initialization action may take; Dataproc's own default."""
+
+
+def cluster_config(spec: ClusterSpec) -> dict[str, Any]:
+    """Return ``spec`` as a Cluster of the v1 API.
+
+    The life written here is the whole `lifetime`; a kernel that holds the lease asks for less and moves it on.
+
+    Raises
+    ------
+    SpecError
+        No staging URL: the nodes would have nowhere to leave the cluster's keys.
+    """
+    if not spec.staging:
+        raise SpecError("staging: '' given, allowed is an fsspec URL that nodes and kernel share", "staging=gs://BUCKET/dask")
+    workers = _group(spec, spec.worker_machine, spec.worker_disk_gb)
+    config: dict[str, Any] = {
+        "gce_cluster_config": _compute_engine(spec),
+        "master_config": _group(spec, spec.master_machine, spec.master_disk_gb, worker=False) | {"num_instances": 1},
+        "software_config": {"image_version": spec.image, "properties": dict(spec.properties)},
+        "lifecycle_config": {"auto_delete_ttl": {"seconds": spec.lifetime}},
+        "endpoint_config": {"enable_http_port_access": True},
+    }
+    if spec.workers:
+        config["worker_config"] = workers | {"num_instances": spec.workers}
+        config["secondary_worker_config"] = _secondary(spec)
+    else:
+        config["software_config"]["properties"]["dataproc:dataproc.allow.zero.workers"] = "true"
+    if spec.kms_key:
+        config["encryption_config"] = {"gce_pd_kms_key_name": spec.kms_key}
+    if spec.staging.startswith("gs://"):
+        config["config_bucket"] = spec.staging.removeprefix("gs://").split("/")[0]
+        config["initialization_actions"] = [
+            {"executable_file": f"{node_files(spec)}/install-dask.sh", "execution_timeout": {"seconds": INIT_TIMEOUT}}
+        ]
+    labels = {MARK: spec.runtime, "workload": spec.workload} | EPHEMERAL | spec.labels
+    return {"project_id": spec.project, "cluster_name": spec.name, "labels": labels, "config": config}
+
+
+def node_files(spec: ClusterSpec) -> str:
+    """Return the URL of the folder of what this version's nodes need."""
+    from .. import __version__
+
+    return f"{spec.staging.rstrip('/')}/nodes/{__version__}"
+
+
+def _group(spec: ClusterSpec, machine: str, disk_gb: int, *, worker: bool = True) -> dict[str, Any]:
+    disk: dict[str, Any] = {"boot_disk_type": spec.disk_type, "boot_disk_size_gb": disk_gb}
+    if worker and spec.local_ssds:
+        disk["num_local_ssds"] = spec.local_ssds
+    group: dict[str, Any] = {"machine_type_uri": machine, "disk_config": disk}
+    if worker and spec.accelerators:
+        group["accelerators"] = [
+            {"accelerator_type_uri": kind, "accelerator_count": int(count)} for kind, count in spec.accelerators.items()
+        ]
+    return group
+
+
+def _secondary(spec: ClusterSpec) -> dict[str, Any]:
+    kind = spec.secondary_type.upper().replace("-", "_")
+    disk = {"boot_disk_type": spec.disk_type, "boot_disk_size_gb": spec.worker_disk_gb}
+    return {"num_instances": spec.secondary_workers, "preemptibility": kind, "disk_config": disk}
+
+
+def _compute_engine(spec: ClusterSpec) -> dict[str, Any]:
+    metadata = {
+        "dask-staging": spec.staging,
+        "dask-runtime": spec.runtime,
+        "dask-queue": spec.queue,
+        "dask-workload": spec.workload,
+        "dask-filestore": spec.filestore,
+        "dask-git-repository": spec.git_repository,
+        "dask-git-ref": spec.git_ref,
+    }
+    given: dict[str, Any] = {
+        "zone_uri": spec.zone,
+        "network_uri": spec.network,
+        "subnetwork_uri": spec.subnetwork,
+        "service_account": spec.service_account,
+        "tags": list(spec.tags),
+        "metadata": {k: v for k, v in metadata.items() if v},
+    }
+    shielded = {"enable_secure_boot": True, "enable_vtpm": True, "enable_integrity_monitoring": True}
+    return {k: v for k, v in given.items() if v} | {
+        "internal_ip_only": spec.internal_ip_only,
+        "service_account_scopes": SCOPES,
+        "shielded_instance_config": shielded,
+    }
