@@ -81,7 +81,9 @@ CUSTOM = {
     "e2": CustomLimits(tuple(range(2, 33, 2)), (0.5, 8), 0),
 }
 
-CUSTOM_NAME = re.compile(r"(?:(?P<family>[a-z0-9]+)-)?custom-(?P<vcpus>\d+)-(?P<mib>\d+)(?P<ext>-ext)?", re.ASCII)
+CUSTOM_NAME = re.compile(
+    r"(?:(?P<family>[a-z0-9]+)-)?custom-(?P<vcpus>\d{1,3})-(?P<mib>\d{1,7})(?P<ext>-ext)?", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def _custom(name: str, parts: re.Match[str]) -> MachineType:
         near = min(limits.vcpus, key=lambda size: abs(size - vcpus))
         raise _refuse(name, f"{_listed(limits.vcpus)} vCPUs", f"{family}-custom-{near}-{near * 4096}")
     if extended and not limits.extended:
-        raise _refuse(name, f"no extended memory in {family}", name.removesuffix("-ext"))
+        raise _refuse(name, f"no extended memory in {family}", f"{family}-custom-{vcpus}-{vcpus * 4096}")
     low, high = limits.memory_mib(vcpus, extended=extended)
     if not low <= mib <= high or mib % MEMORY_STEP:
         allowed = f"{low} to {high} MB with {vcpus} vCPUs, in steps of {MEMORY_STEP}"
