@@ -1,0 +1,16 @@
+"""Says that a service is ready, as systemd's Type=notify expects it (sd_notify(3)); does nothing where nobody listens."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def ready() -> None:
+    """Send ``READY=1`` to the socket named by NOTIFY_SOCKET, with VM_NAME so that one socket can serve several machines."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    message = f"READY=1\nX_VM={os.environ.get('VM_NAME', '')}\n"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.sendto(message.encode(), "\0" + address[1:] if address.startswith("@") else address)

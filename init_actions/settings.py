@@ -1,0 +1,24 @@
+"""Dask's own configuration on every node. Figures: ADR-002 (worker memory fractions, timeouts)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DASK: dict[str, Any] = {
+    "distributed.worker.memory.target": 0.85,
+    "distributed.worker.memory.spill": 0.90,
+    "distributed.worker.memory.pause": 0.95,
+    "distributed.worker.memory.terminate": 0.98,
+    "distributed.comm.timeouts.connect": "30s",
+    "distributed.comm.timeouts.tcp": "30s",
+    "distributed.scheduler.http.routes": [
+        "distributed.http.scheduler.prometheus",
+        "distributed.http.scheduler.info",
+        "distributed.http.scheduler.json",
+        "distributed.http.health",
+        "distributed.http.statics",
+    ],  # Dask's own list but its proxy to worker pages: they are not served, and its import costs half a second
+}
+SCHEDULER_PORT, DASHBOARD_PORT = 8786, 8787
+HEAD_TIMEOUT = 600.0
+"""Seconds a worker waits for the head: as long as an initialization action may take."""

@@ -1,0 +1,66 @@
+"""The worker, on every other node: a nanny whose worker leaves without losing data when the machine is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable
+
+import dask.config
+from distributed import Nanny
+from distributed.core import rpc
+
+from . import connection, notify, settings
+from .metadata import read_metadata
+from .shape import worker_shape
+
+
+async def main(metadata: dict[str, str]) -> None:
+    """Run one nanny for the whole machine until SIGTERM; on it, move the worker's data to its peers first."""
+    dask.config.set(settings.DASK)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    found = await connection.wait_for(connection.connection_url(metadata), settings.HEAD_TIMEOUT)
+    vcpus, memory = _machine(metadata)
+    shape = worker_shape(vcpus, memory)
+    async with Nanny(
+        found["scheduler"],
+        name=metadata["name"],
+        nthreads=shape.threads,
+        memory_limit=shape.memory,
+        security=connection.security(found),
+        host=metadata.get("address", "127.0.0.1"),
+        local_directory=metadata.get("dask-local-directory"),
+        dashboard=False,
+    ) as nanny:
+        notify.ready()
+        await _first(stop.wait(), nanny.finished())
+        if stop.is_set():
+            await _retire(nanny)
+
+
+async def _retire(nanny: Nanny) -> None:
+    """Have the scheduler move this worker's data away; it never does by itself on SIGTERM."""
+    with contextlib.suppress(OSError, asyncio.TimeoutError):
+        async with rpc(nanny.scheduler.address, connection_args=nanny.connection_args) as scheduler:
+            await scheduler.retire_workers(workers=[nanny.worker_address], close_workers=False, remove=True)
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(w) for w in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+def _machine(metadata: dict[str, str]) -> tuple[int, int]:
+    """Return vCPUs and bytes of memory: the emulator's word, else what the machine has."""
+    if "dask-vcpus" in metadata:
+        return int(metadata["dask-vcpus"]), int(metadata["dask-memory"])
+    return os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(read_metadata()))
