@@ -1,0 +1,59 @@
+# The doors of this repository. They need Python 3.11+, make and git; the rest goes into .venv, from requirements.lock.
+#
+#   make demo    the main job, headless: a notebook gets a cluster, computes, and becomes a DAG
+#   make lab     the same notebook in JupyterLab
+#   make test    everything the tests need, then all of them, quick ones first
+#   make check   style, types, import arrows, spelling, and that the house is in order
+#   make lock    requirements.lock anew from pyproject.toml
+#   make clean   remove all that these have made
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+INSTALLED := .venv/.installed
+SLOW := $(wildcard tests/api tests/notebooks tests/chaos tests/airflow)
+PYTEST := $(BIN)/python -m pytest --durations=15
+
+.PHONY: demo lab test check lock clean
+.DELETE_ON_ERROR:
+
+demo: $(INSTALLED)
+	@$(BIN)/python notebooks/demo.py
+
+lab: $(INSTALLED)
+	@$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+test: $(INSTALLED)
+	$(PYTEST) tests/unit
+	bash tests/gcs/setup.sh
+	bash tests/airflow/setup.sh
+	$(PYTEST) $(SLOW)
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q tests/unit/test_house.py
+
+# The editable install comes after the lock and without dependencies, so that what runs is what is locked.
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Installing into .venv (once, about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: $(INSTALLED)
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv build dist out dask_dataproc.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
