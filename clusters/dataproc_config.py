@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from .errors import SpecError
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 MARK = "dask-dataproc"
 """The label that says a cluster is ours."""
+SPEC = "dask-spec"
+"""The metadata key of the spec a cluster was made from, so that whoever attaches knows its bounds and its lifetime."""
 EPHEMERAL = {"lifecycle": "ephemeral"}
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 INIT_TIMEOUT = 600
@@ -28,7 +31,9 @@ def cluster_config(spec: ClusterSpec) -> dict[str, Any]:
         No staging URL: the nodes would have nowhere to leave the cluster's keys.
     """
     if not spec.staging:
-        raise SpecError("staging: '' given, allowed is an fsspec URL that nodes and kernel share", "staging=gs://BUCKET/dask")
+        raise SpecError(
+            "staging: '' given, allowed is an fsspec URL that nodes and kernel share", "staging=gs://BUCKET/dask"
+        )
     workers = _group(spec, spec.worker_machine, spec.worker_disk_gb)
     config: dict[str, Any] = {
         "gce_cluster_config": _compute_engine(spec),
@@ -87,6 +92,7 @@ def _compute_engine(spec: ClusterSpec) -> dict[str, Any]:
         "dask-filestore": spec.filestore,
         "dask-git-repository": spec.git_repository,
         "dask-git-ref": spec.git_ref,
+        SPEC: json.dumps(spec.to_dict()),
     }
     given: dict[str, Any] = {
         "zone_uri": spec.zone,

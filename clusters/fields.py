@@ -67,13 +67,21 @@ class Field:
     @property
     def allowed(self) -> str:
         """What may be given, in words."""
-        kinds = {str: "text", int: "a whole number", bool: "true or false", tuple: "a list of texts", dict: "names and texts"}
+        kinds = {
+            str: "text",
+            int: "a whole number",
+            bool: "true or false",
+            tuple: "a list of texts",
+            dict: "names and texts",
+        }
         said = "one of " + ", ".join(self.choices) if self.choices else kinds[self.type]
         if self.unit == "duration":
             said = "a duration such as 45m or 2h"
         if self.pattern:
             said += f" like {self.pattern}"
-        low, high = (duration_text(b) if self.unit == "duration" and b is not None else b for b in (self.low, self.high))
+        low, high = (
+            duration_text(b) if self.unit == "duration" and b is not None else b for b in (self.low, self.high)
+        )
         if low is not None and high is not None:
             return f"{said}, {low} to {high}"
         if low is not None:
@@ -183,7 +191,11 @@ def _list(given: Any) -> tuple[str, ...]:
 
 def _pairs(given: Any) -> dict[str, str]:
     if isinstance(given, str):
-        given = json.loads(given) if given.lstrip().startswith("{") else dict(p.split("=", 1) for p in given.split(",") if p)
+        given = (
+            json.loads(given)
+            if given.lstrip().startswith("{")
+            else dict(p.split("=", 1) for p in given.split(",") if p)
+        )
     if isinstance(given, (list, tuple)):
         given = dict(item.split("=", 1) for item in given)
     return {_text(k): _text(v) for k, v in dict(given).items()}

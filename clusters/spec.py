@@ -63,9 +63,7 @@ class ClusterSpec:
     workload: str = declare("interactive", "workload profile", choices=("interactive", "etl", "ml", "analytics"))
     git_repository: str = declare("", "repository that the nodes check out")
     git_ref: str = declare("", "commit, tag or branch of git_repository")
-    lifetime: int = declare(
-        8 * 3600, "the cluster never lives longer", unit="duration", low=600, high=14 * DAY
-    )
+    lifetime: int = declare(8 * 3600, "the cluster never lives longer", unit="duration", low=600, high=14 * DAY)
     idle_time: int = declare(
         3600, "without a task for so long, the lease is no longer renewed", unit="duration", low=300, high=14 * DAY
     )
@@ -146,12 +144,17 @@ def _check_together(spec: ClusterSpec) -> None:
         raise SpecError("workers: 1 given, allowed is 0 (single node) or 2 and more", "workers=2")
     if spec.workers == 0 and spec.secondary_workers:
         raise SpecError(
-            f"secondary_workers: {spec.secondary_workers} given, a single-node cluster (workers=0) has none", "workers=2"
+            f"secondary_workers: {spec.secondary_workers} given, a single-node cluster (workers=0) has none",
+            "workers=2",
         )
     if spec.network and spec.subnetwork:
-        raise SpecError(f"network: {spec.network!r} given together with subnetwork {spec.subnetwork!r}", "leave one empty")
+        raise SpecError(
+            f"network: {spec.network!r} given together with subnetwork {spec.subnetwork!r}", "leave one empty"
+        )
     if spec.zone and not spec.zone.startswith(spec.region):
-        raise SpecError(f"zone: {spec.zone!r} given, allowed is a zone of region {spec.region}", f"zone={spec.region}-b")
+        raise SpecError(
+            f"zone: {spec.zone!r} given, allowed is a zone of region {spec.region}", f"zone={spec.region}-b"
+        )
     if spec.min_workers > spec.max_workers:
         raise SpecError(f"min_workers: {spec.min_workers} given, at most max_workers ({spec.max_workers})")
     if spec.workers + spec.secondary_workers > spec.max_workers:
@@ -164,4 +167,3 @@ def _check_together(spec: ClusterSpec) -> None:
     for label, value in spec.labels.items():
         if len(value) > 63 or not all(c in LABEL_CHARACTERS for c in value):
             raise SpecError(f"labels: {label}={value!r} given, a value has at most 63 of a-z, 0-9, _ and -")
-

@@ -1,0 +1,146 @@
+"""Where a cluster's fields come from when nobody typed them: dask config, Google's environment variables, gcloud."""
+
+from __future__ import annotations
+
+import configparser
+import getpass
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dask.config
+import yaml
+
+from .errors import ConfigError
+from .fields import seconds
+from .paths import state_dir
+from .spec import FIELDS, ClusterSpec
+
+LOCAL = "local"
+"""The project whose Dataproc is the emulator on this machine."""
+OWNER = "owner"
+"""The label that says whose a cluster is."""
+DEFAULTS = Path(__file__).with_name("dataproc.yaml")
+LEASE_BOUNDS = (600, 14 * 86400)
+"""Seconds; Dataproc's own bounds of scheduled deletion."""
+
+
+@cache
+def _load_defaults() -> None:
+    dask.config.update_defaults(yaml.safe_load(DEFAULTS.read_text()))
+
+
+def setting(key: str, default: Any = None) -> Any:
+    """Return ``dataproc.<key>`` of dask's config."""
+    _load_defaults()
+    return dask.config.get(f"dataproc.{key}", default)
+
+
+def duration(key: str, bounds: tuple[int, int] = (0, 14 * 86400)) -> int:
+    """Return the setting ``key`` in seconds.
+
+    Raises
+    ------
+    ConfigError
+        It is no duration, or out of ``bounds``.
+    """
+    given = setting(key)
+    try:
+        value = seconds(given)
+    except ValueError:
+        value = -1
+    if not bounds[0] <= value <= bounds[1]:
+        raise ConfigError(f"dataproc.{key}: {given!r} given, allowed is a duration of {bounds[0]} to {bounds[1]} s")
+    return value
+
+
+def resolve(spec: ClusterSpec | Mapping[str, Any] | None = None, *, local: bool = False, **fields: Any) -> ClusterSpec:
+    """Return the spec with everything filled in that nobody gave.
+
+    Parameters
+    ----------
+    spec : ClusterSpec or mapping, optional
+        What to start from.
+    local : bool
+        Use the emulator whatever project is configured.
+    **fields
+        Fields of `ClusterSpec` that win over ``spec``, dask config and the environment.
+
+    Raises
+    ------
+    SpecError
+        A field is unknown or out of its bounds.
+    ConfigError
+        A project of the cloud without a staging bucket.
+    """
+    base = spec.to_dict() if isinstance(spec, ClusterSpec) else dict(spec or {})
+    given = _configured() | _named(base) | _named(fields)
+    given["project"] = LOCAL if local else given.get("project") or default_project()[0] or LOCAL
+    given["region"] = given.get("region") or default_region()[0] or FIELDS["region"].default
+    given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
+    given["staging"] = given.get("staging") or _default_staging(given["project"])
+    resolved = ClusterSpec.from_dict(given)
+    return resolved.replace(labels={OWNER: user()} | resolved.labels)
+
+
+def default_project() -> tuple[str, str]:
+    """Return the project nobody typed and where it was found, or two empty texts."""
+    return _first(("project", "GOOGLE_CLOUD_PROJECT", "core", "project"))
+
+
+def default_region() -> tuple[str, str]:
+    """Return the region nobody typed and where it was found, or two empty texts."""
+    return _first(
+        ("region", "GOOGLE_CLOUD_REGION", "dataproc", "region"), ("region", "GOOGLE_CLOUD_REGION", "compute", "region")
+    )
+
+
+def user() -> str:
+    """Return who runs this, as a label's value may be written."""
+    return re.sub(r"[^a-z0-9-]+", "-", getpass.getuser().lower()).strip("-")[:63] or "user"
+
+
+def _configured() -> dict[str, Any]:
+    _load_defaults()
+    found = _named(dask.config.get("dataproc", {}) or {})
+    return {name: value for name, value in found.items() if name in FIELDS and value not in (None, "")}
+
+
+def _named(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name).replace("-", "_"): value for name, value in given.items()}
+
+
+def _first(*places: tuple[str, str, str, str]) -> tuple[str, str]:
+    for key, variable, section, option in places:
+        if value := setting(key):
+            return str(value), f"dask config dataproc.{key}"
+        if value := os.environ.get(variable):
+            return value, variable
+        if value := _gcloud().get(section, option, fallback=""):
+            return value, "gcloud config"
+    return "", ""
+
+
+def _gcloud() -> configparser.ConfigParser:
+    """Return gcloud's active configuration, read as the file it is."""
+    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
+    active = folder / "active_config"
+    name = os.environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or (
+        active.read_text().strip() if active.exists() else "default"
+    )
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(folder / "configurations" / f"config_{name}")
+    return parser
+
+
+def _default_staging(project: str) -> str:
+    if project == LOCAL:
+        return f"file://{state_dir() / 'staging'}"
+    raise ConfigError(
+        f"staging: none given for project {project}, the nodes need a bucket to leave the cluster's keys in",
+        "%dask_cluster up --staging gs://BUCKET/dask   (or dataproc.staging in ~/.config/dask/dataproc.yaml)",
+    )

@@ -1,0 +1,76 @@
+"""How a client finds the scheduler: the connection file that the cluster's head leaves in staging (see init_actions)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+LOCAL_POLL, REMOTE_POLL = 0.003, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A scheduler's address and the keys to it; the keys are in no repr.
+
+    Attributes
+    ----------
+    scheduler : str
+        ``tls://host:port``.
+    dashboard : str
+        ``http://host:port``.
+    certificate, key : str
+        PEM.
+    """
+
+    scheduler: str
+    dashboard: str
+    certificate: str = field(repr=False)
+    key: str = field(repr=False)
+
+    def security(self) -> Security:
+        """Return Dask's TLS settings for a client."""
+        from distributed.security import Security
+
+        return Security(
+            tls_ca_file=self.certificate,
+            tls_client_cert=self.certificate,
+            tls_client_key=self.key,
+            require_encryption=True,
+        )
+
+
+async def find(staging: str, uuid: str) -> Connection:
+    """Return the connection of cluster ``uuid`` as soon as its head has published it; the caller bounds the wait."""
+    url = f"{staging.rstrip('/')}/clusters/{uuid}/connection.json"
+    read, pause = _reader(url)
+    while True:
+        try:
+            return Connection(**json.loads(await read()))
+        except FileNotFoundError:
+            await asyncio.sleep(pause)
+
+
+def _reader(url: str) -> tuple[Callable[[], Awaitable[str | bytes]], float]:
+    if "://" not in url or url.startswith("file://"):
+        path = Path(url.removeprefix("file://"))
+
+        async def local() -> str:
+            return path.read_text()
+
+        return local, LOCAL_POLL
+
+    def remote() -> bytes:
+        import fsspec
+
+        filesystem, target = fsspec.core.url_to_fs(url)
+        filesystem.invalidate_cache()
+        return filesystem.cat_file(target)
+
+    return lambda: asyncio.to_thread(remote), REMOTE_POLL

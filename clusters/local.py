@@ -1,0 +1,145 @@
+"""The emulator as its users see it: a process, started on first use, found by its socket in the runtime folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .clock import Clock
+from .config import duration, setting
+from .errors import ConfigError, EmulatorError
+from .paths import runtime_dir, state_dir
+
+POLL = 0.005
+LOG_LINES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a local Dataproc listens, and its time."""
+
+    target: str
+    clock: Clock
+
+
+def emulator_start(*, redirect: bool = False) -> Endpoint:
+    """Return the running emulator's endpoint; start one if there is none.
+
+    Two callers at once start one: the process itself takes a lock, the loser ends and both find the winner's socket.
+
+    Raises
+    ------
+    EmulatorError
+        It did not listen within ``dataproc.timeouts.emulator``; the message has the end of its log.
+    """
+    if not _listening():
+        process = _launch(redirect)
+        _wait(process)
+    return endpoint()
+
+
+def endpoint() -> Endpoint:
+    """Return the endpoint of the emulator that is running."""
+    about = emulator_status() or {}
+    return Endpoint(f"unix:{_socket()}", Clock(**about.get("clock", {})))
+
+
+def emulator_status() -> dict[str, Any] | None:
+    """Return what the running emulator says of itself, or None."""
+    if not _listening():
+        return None
+    with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+        return json.loads((runtime_dir() / "emulator.json").read_text())
+    return None
+
+
+def emulator_stop(timeout: float = 15.0) -> bool:
+    """Stop the emulator in order; its machines live on and are found again by the next. Return whether one ran."""
+    about = emulator_status()
+    if about is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(about["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + timeout
+    while _listening():
+        if time.monotonic() > deadline:
+            raise EmulatorError(f"the emulator (pid {about['pid']}) still listens {timeout:.0f} s after SIGTERM")
+        time.sleep(POLL)
+    return True
+
+
+def emulator_log() -> Path:
+    """Return the file that the emulator's output goes to."""
+    return state_dir() / "emulator.log"
+
+
+def _socket() -> Path:
+    return runtime_dir() / "dataproc.sock"
+
+
+def _listening() -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(_socket()))
+        except OSError:
+            return False
+    return True
+
+
+def _launch(redirect: bool) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "dask_dataproc.emulator",
+        "--runtime",
+        str(runtime_dir()),
+        "--state",
+        str(state_dir()),
+    ]
+    command += ["--clock-scale", str(_scale()), "--idle", str(duration("emulator.idle"))]
+    with open(emulator_log(), "ab") as log:
+        return subprocess.Popen(
+            command + ["--redirect"] * redirect,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=state_dir(),
+            start_new_session=True,
+        )
+
+
+def _scale() -> float:
+    given = setting("emulator.clock-scale")
+    try:
+        scale = float(given)
+    except (TypeError, ValueError):
+        scale = 0.0
+    if scale <= 0:
+        raise ConfigError(f"dataproc.emulator.clock-scale: {given!r} given, allowed is a number above 0", "1")
+    return scale
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    limit = duration("timeouts.emulator")
+    deadline = time.monotonic() + limit
+    while not _listening():
+        ended = process.poll()
+        if ended or time.monotonic() > deadline:  # status 0: another process won the lock and will listen
+            why = f"ended with status {ended}" if ended else f"did not listen within {limit} s"
+            raise EmulatorError(f"the emulator {why}: {_last_lines()}", f"less {emulator_log()}")
+        time.sleep(POLL)
+
+
+def _last_lines() -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return " / ".join(emulator_log().read_text(errors="replace").splitlines()[-LOG_LINES:])
+    return ""
