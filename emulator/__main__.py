@@ -1,0 +1,60 @@
+"""``python -m dask_dataproc.emulator``: one server for each runtime folder; whoever comes second ends at once."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+from .vms import Machines
+
+DESCRIPTION = "Dataproc on one machine, for development and tests: the v1 API on a unix socket, VMs as local processes."
+
+
+def main() -> None:
+    """Start the server unless one has the lock."""
+    given = _arguments()
+    given.runtime, given.state = given.runtime.absolute(), given.state.absolute()
+    given.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (given.state / "emulator").mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(given.runtime / "emulator.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(_run(given))
+
+
+async def _run(given: argparse.Namespace) -> None:
+    machines = Machines(given.runtime, given.state / "emulator" / "machines")
+    await machines.start()
+    # Only now: these imports run beside those of the zygote, which take longer.
+    from .server import Settings, serve
+
+    await serve(Settings(given.runtime, given.state, given.clock_scale, given.idle, given.redirect), machines)
+    await machines.aclose()
+    logging.shutdown()
+    # Not sys.exit: asyncio would kill the drivers of running jobs on its way out.
+    os._exit(0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dask_dataproc.emulator", description=DESCRIPTION)
+    parser.add_argument("--runtime", type=Path, required=True, help="folder of the socket and the lock")
+    parser.add_argument("--state", type=Path, required=True, help="folder of what outlives the server")
+    parser.add_argument("--clock-scale", type=float, default=1.0, help="seconds of the service's time in a real one")
+    parser.add_argument(
+        "--idle", type=float, default=900.0, help="end after so many seconds without clusters and calls"
+    )
+    parser.add_argument(
+        "--redirect", action="store_true", help="take unmodified clients in by a proxy and a certificate"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

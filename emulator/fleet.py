@@ -1,0 +1,138 @@
+"""The VMs of one cluster: which there should be, as its definition says, and which there are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ..clusters.machines import machine_type
+from .descriptors import Proto
+from .validation import zero_workers
+from .vms import BootError, Machines, Vm, VmSpec
+
+BOOT_TIMEOUT = 120.0
+"""Real seconds until a VM that is not ready has failed."""
+log = logging.getLogger(__name__)
+
+
+class Size(NamedTuple):
+    """How large a VM is: cores and bytes."""
+
+    vcpus: int
+    memory: int
+
+
+def host() -> Size:
+    """Return how large the machine is that all VMs share."""
+    return Size(os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def sizes(group: Proto) -> tuple[Size, Size]:
+    """Return what the machine type of ``group`` says, and that bounded by the host.
+
+    Raises
+    ------
+    ValueError
+        No such machine type is known.
+    """
+    kind = machine_type(group.machine_type_uri.rpartition("/")[2])
+    has = host()
+    return Size(kind.vcpus, kind.memory), Size(min(kind.vcpus, has.vcpus), min(kind.memory, has.memory))
+
+
+def wanted(cluster: Proto, region: str) -> dict[str, VmSpec]:
+    """Return the VMs that the definition of ``cluster`` asks for, by name: the master, primary and secondary workers.
+
+    With three masters one is booted: on the others nothing of ours would run.
+    """
+    config = cluster.config
+    master = config.master_config.instance_names[0]
+    alone = zero_workers(config) and not config.worker_config.num_instances and config.cluster_type != config.ZERO_SCALE
+    programs = ("head", "worker") if alone else ("head",)
+    specs = {master: _spec(cluster, region, master, config.master_config, programs)}
+    for group in (config.worker_config, config.secondary_worker_config):
+        specs |= {name: _spec(cluster, region, name, group, ("worker",)) for name in group.instance_names}
+    return specs
+
+
+def _spec(cluster: Proto, region: str, name: str, group: Proto, programs: tuple[str, ...]) -> VmSpec:
+    own = {
+        "dataproc-cluster-name": cluster.cluster_name,
+        "dataproc-cluster-uuid": cluster.cluster_uuid,
+        "dataproc-region": region,
+        "dataproc-role": "Master" if "head" in programs else "Worker",
+        "dataproc-master": cluster.config.master_config.instance_names[0],
+    }
+    metadata = {**cluster.config.gce_cluster_config.metadata, **own}
+    size = sizes(group)[1]
+    return VmSpec(name, cluster.cluster_uuid, programs, metadata, size.vcpus, size.memory)
+
+
+class Fleet:
+    """The VMs of one cluster that were booted and not shut down.
+
+    Parameters
+    ----------
+    machines : Machines
+    vms : iterable of Vm
+        Those that an earlier server booted.
+    changed : callable
+        Called at once when a VM has come or gone, to keep that on disk.
+    """
+
+    def __init__(self, machines: Machines, vms: Iterable[Vm], changed: Callable[[], None]) -> None:
+        self.vms = {vm.name: vm for vm in vms}
+        self._machines = machines
+        self._changed = changed
+        self._booting: set[asyncio.Future[list[None]]] = set()
+
+    def lives(self, name: str) -> bool:
+        """Return whether the VM ``name`` is there and runs."""
+        return name in self.vms and self._machines.alive(self.vms[name])
+
+    async def boot(self, specs: Iterable[VmSpec]) -> None:
+        """Start VMs, all at once. A call that is cancelled still starts them: `power_cut` finds every one."""
+        booting = asyncio.gather(*(self._boot(spec) for spec in specs))
+        self._booting.add(booting)
+        booting.add_done_callback(self._booting.discard)
+        await asyncio.shield(booting)
+
+    async def failures(self, names: Iterable[str]) -> dict[str, str]:
+        """Wait until VMs are ready; return those that are not going to be, and why."""
+        vms = [self.vms[name] for name in names]
+        said = await asyncio.gather(*(self._machines.ready(vm, BOOT_TIMEOUT) for vm in vms), return_exceptions=True)
+        for error in said:
+            if isinstance(error, BaseException) and not isinstance(error, BootError):
+                raise error
+        return {vm.name: str(error) for vm, error in zip(vms, said, strict=True) if error}
+
+    async def shutdown(self, names: Iterable[str], grace: float) -> None:
+        """Power VMs off, each with up to ``grace`` real seconds for what it still has to do; 0 is a power cut."""
+        await asyncio.gather(*(self._shutdown(self.vms[name], grace) for name in names if name in self.vms))
+
+    async def power_off(self, grace: float) -> None:
+        """Shut down every VM: workers first, since a worker that outlives its scheduler waits for it."""
+        while self._booting:
+            with suppress(Exception):
+                await asyncio.gather(*self._booting)
+        heads = [name for name, vm in self.vms.items() if "head" in vm.programs]
+        await self.shutdown([name for name in self.vms if name not in heads], grace)
+        await self.shutdown(heads, grace)
+
+    async def _boot(self, spec: VmSpec) -> None:
+        if spec.name in self.vms:
+            await self._machines.shutdown(self.vms[spec.name], 0)
+        self.vms[spec.name] = await self._machines.boot(spec)
+        self._changed()
+
+    async def _shutdown(self, vm: Vm, grace: float) -> None:
+        await self._machines.shutdown(vm, grace)
+        self.vms.pop(vm.name, None)
+        self._changed()
+        with suppress(OSError):
+            Path(vm.folder).parent.rmdir()
