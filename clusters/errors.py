@@ -6,6 +6,7 @@ DaskDataprocError
 ├── ServiceError         Dataproc refused or failed a call
 │   ├── ClusterNotFound
 │   ├── ClusterExists
+│   ├── ClusterBusy
 │   ├── PermissionDenied
 │   ├── QuotaExceeded
 │   └── Stockout
@@ -62,6 +63,10 @@ class ClusterNotFound(ServiceError, LookupError):
 
 class ClusterExists(ServiceError):
     """The name is taken by a cluster that cannot be attached to."""
+
+
+class ClusterBusy(ServiceError):
+    """The cluster's state does not allow the call at present: another change of it is under way, or it is not running."""
 
 
 class PermissionDenied(ServiceError, PermissionError):

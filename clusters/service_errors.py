@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .errors import ClusterExists, ClusterNotFound, PermissionDenied, QuotaExceeded, ServiceError, Stockout
+from .errors import ClusterBusy, ClusterExists, ClusterNotFound, PermissionDenied, QuotaExceeded, ServiceError, Stockout
 
 QUOTA = re.compile(r"Insufficient '(?P<metric>[^']+)' quota\. Requested (?P<asked>[\d.]+), available (?P<left>[\d.]+)")
 STOCKOUT = re.compile(r"ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources|stockout", re.IGNORECASE)
@@ -27,6 +27,7 @@ def translate(error: Any, what: str) -> ServiceError:
     for kind, ours, hint in (
         (google.NotFound, ClusterNotFound, "%dask_cluster list"),
         (google.Conflict, ClusterExists, "choose another --name"),
+        (google.FailedPrecondition, ClusterBusy, "%dask_cluster status"),
         (google.Forbidden, PermissionDenied, "%dask_cluster doctor"),
         (google.Unauthorized, PermissionDenied, "gcloud auth application-default login"),
     ):

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
+from collections.abc import Callable
 
 import dask.config
 from distributed import Scheduler
@@ -26,6 +28,7 @@ async def main(metadata: dict[str, str]) -> None:
     certificate, key = (earlier["certificate"], earlier["key"]) if earlier else make_keys()
     content = {"certificate": certificate, "key": key}
     async with _scheduler(metadata, content) as scheduler:
+        scheduler.handlers["idle_seconds"] = _idle_seconds(scheduler)
         content["scheduler"] = scheduler.address
         content["dashboard"] = f"http://{metadata.get('address', '127.0.0.1')}:{scheduler.http_server.port}"
         await asyncio.to_thread(connection.publish, url, content)
@@ -45,6 +48,16 @@ def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Scheduler:
         dashboard=_dashboard_is_imported(),
         dashboard_address=f"{host}:{metadata.get('dask-dashboard-port', settings.DASHBOARD_PORT)}",
     )
+
+
+def _idle_seconds(scheduler: Scheduler) -> Callable[[], float]:
+    """Return the remote call that says for how long there has been no task: whoever holds the lease asks."""
+
+    def idle_seconds() -> float:
+        since = scheduler.check_idle()
+        return time.time() - since if since else 0.0
+
+    return idle_seconds
 
 
 def _dashboard_is_imported() -> bool:

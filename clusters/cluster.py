@@ -1,0 +1,424 @@
+"""A Dask cluster on Dataproc, used as Dask's own cluster classes are."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import datetime
+import math
+import weakref
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from typing import Any
+
+from distributed.core import Status, rpc
+from distributed.deploy.cluster import Cluster
+from tornado import netutil
+
+from .adaptive import DataprocAdaptive
+from .config import LEASE_BOUNDS, duration, resolve
+from .connection import Connection
+from .errors import ClusterBusy, ClusterExists, ClusterFailed, ClusterNotFound, SpecError, WaitTimeout
+from .lease import Lease, keep_renewing
+from .phases import Phase, Phases
+from .provision import Provision, sooner
+from .record import ClusterRecord
+from .service import Operation, Service
+from .sizes import LEAST, resized
+from .spec import ClusterSpec
+from .spending import Spending
+from .sync import complete
+
+RETRY = 0.2
+"""Seconds between two tries of an update while another one runs."""
+GRACE = 120
+"""Seconds that a leaving worker has to move its data. Source: report A02, graceful decommission."""
+EXPIRY = "config.lifecycle_config.auto_delete_time"
+
+
+class DataprocCluster(Cluster):
+    """An ephemeral Dask cluster on Dataproc.
+
+    Made with the object and deleted by `close`, at the end of a ``with``, when Python ends, or by Dataproc itself when
+    nobody renews its lease any more. A living cluster of the same name is attached to instead, and outlives `close`.
+
+    Parameters
+    ----------
+    spec : ClusterSpec or mapping, optional
+        What to make; what is missing comes from dask config, the environment and `ClusterSpec`'s defaults.
+    n_workers : int, optional
+        Primary workers; the same as ``workers``.
+    name : str, optional
+        The cluster's name; one is made up by default.
+    local : bool
+        Use the emulator whatever project is configured.
+    create : bool
+        False attaches to a living cluster of that name or fails.
+    keep : bool
+        `close` leaves the cluster to its lifetime.
+    hold_lease : bool
+        Renew the lease from here. Without it the cluster lives for its whole ``lifetime``.
+    on_phase : callable, optional
+        Called with each `Phase` when it begins and when it ends, from the loop's thread.
+    asynchronous : bool
+        Make an awaitable for use in a running event loop.
+    **spec_fields
+        Fields of `ClusterSpec`; they win over ``spec``.
+
+    Raises
+    ------
+    SpecError, ConfigError
+        Something is out of bounds or missing; nothing was created.
+    ServiceError, ClusterFailed, WaitTimeout
+        It could not be made; what had been created has been deleted.
+
+    Examples
+    --------
+    >>> with DataprocCluster(n_workers=2) as cluster, cluster.get_client() as client:  # doctest: +SKIP
+    ...     client.submit(sum, [1, 2]).result()
+    """
+
+    def __init__(
+        self,
+        spec: ClusterSpec | Mapping[str, Any] | None = None,
+        *,
+        n_workers: int | None = None,
+        name: str | None = None,
+        local: bool = False,
+        create: bool = True,
+        keep: bool = False,
+        hold_lease: bool = True,
+        on_phase: Callable[[Phase], None] | None = None,
+        asynchronous: bool = False,
+        loop: Any = None,
+        **spec_fields: Any,
+    ):
+        given = {"workers": n_workers, "name": name} | spec_fields
+        self.spec = resolve(spec, local=local, **{k: v for k, v in given.items() if v is not None})
+        self.keep, self.created_here = keep, False
+        self._create, self._hold_lease, self._on_phase = create, hold_lease, on_phase
+        self._lease_length = duration("lease", LEASE_BOUNDS)
+        self._phases = Phases(self._log_phase)
+        self._renewing: asyncio.Task[None] | None = None
+        super().__init__(asynchronous=asynchronous, loop=loop, name=self.spec.name, quiet=True)
+        if not self.asynchronous:
+            self._loop_runner.start()
+            try:
+                self._complete(self._start())
+            except BaseException:
+                self._loop_runner.stop()
+                raise
+
+    @classmethod
+    def from_name(cls, name: str, **keywords: Any) -> DataprocCluster:
+        """Return the living cluster called ``name``; `close` will leave it running.
+
+        Parameters
+        ----------
+        name : str
+        **keywords
+            As of the class: ``project``, ``region``, ``asynchronous`` and so on.
+
+        Raises
+        ------
+        ClusterNotFound
+            There is none; none is made.
+        """
+        return cls(name=name, create=False, **keywords)
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The phases that have ended, in order."""
+        return list(self._phases.done)
+
+    @property
+    def price_per_hour(self) -> float | None:
+        """List price at the present size, USD per hour; None where the list has none."""
+        return self._spending.price.total if self._spending.price else None
+
+    @property
+    def cost(self) -> float | None:
+        """What the cluster has cost so far at list prices, USD; None where the list has no price."""
+        return self._spending.total(self._service.clock.now())
+
+    # -- the way up
+
+    async def _start(self) -> None:
+        if self.status is not Status.created:
+            return
+        self.status = Status.starting
+        self._resizing, self._changed = asyncio.Lock(), asyncio.Event()
+        self._service = Service(self.spec.project, self.spec.region)
+        self._provision = Provision(self.spec, self._service, self._phases)
+        limit = duration("timeouts.create")
+        try:
+            async with asyncio.timeout(limit):
+                await self._up()
+        except BaseException as error:
+            await asyncio.shield(self._undo())
+            if isinstance(error, TimeoutError) and not isinstance(error, WaitTimeout):
+                raise WaitTimeout(f"{self.name}: not up after {limit} s; it has been deleted") from error
+            raise
+
+    async def _up(self) -> None:
+        with self._phases.phase("service", f"{self.spec.project}/{self.spec.region}"):
+            await self._service.__aenter__()
+        life = self._lease_length if self._hold_lease else self.spec.lifetime
+        uuid, workers = await self._make_or_find(min(life, self.spec.lifetime))
+        following = asyncio.ensure_future(self._provision.follow())
+        try:
+            with self._phases.phase("boot"):
+                finding = sooner(self._provision.connection(uuid), following)
+                connection, _ = await asyncio.gather(finding, asyncio.to_thread(netutil._client_ssl_defaults))
+            with self._phases.phase("connect", connection.scheduler):
+                await self._connect(connection)
+            with self._phases.phase("workers", f"{workers} to register"):
+                await sooner(self._registered(workers), following)
+            with self._phases.phase("ready"):
+                await following
+                await self._take_over(await self.refresh())
+        finally:
+            following.cancel()
+
+    async def _make_or_find(self, life: float) -> tuple[str, int]:
+        """Return the cluster's uuid and how many workers to wait for."""
+        if self._create:
+            with contextlib.suppress(ClusterExists):
+                operation = await self._provision.create(life)
+                self.created_here = True
+                _unclosed.add(self)
+                return operation.cluster_uuid, self.spec.total_workers
+        record = await self._provision.existing()
+        self._wanted_life = self.spec.lifetime
+        self.spec = self._provision.spec = record.spec()
+        return record.uuid, 0 if record.status == "RUNNING" else record.total_workers
+
+    async def _connect(self, connection: Connection) -> None:
+        self.security = connection.security()
+        arguments = self.security.get_connection_args("client")
+        self.scheduler_comm = rpc(connection.scheduler, connection_args=arguments)
+        self._dashboard = connection.dashboard
+        try:
+            await super()._start()
+        except OSError as error:
+            raise ClusterFailed(
+                f"{self.name}: the scheduler at {connection.scheduler} does not answer: {error}"
+            ) from error
+
+    async def _registered(self, n: int) -> None:
+        while len(self.scheduler_info["workers"]) < n:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _update_worker_status(self, op: str, msg: Any) -> None:
+        super()._update_worker_status(op, msg)
+        self._changed.set()
+
+    async def _take_over(self, record: ClusterRecord) -> None:
+        """Begin to count the cost and to keep the lease."""
+        clock = self._service.clock
+        self._spending = Spending(self.spec, record.created)
+        ends = record.created + self.spec.lifetime if self.created_here else clock.now() + self._wanted_life
+        expires = record.lease_expires or math.inf
+        self.lease = Lease(self._lease_length, max(ends, expires), expires, clock)
+        if self._hold_lease and expires < self.lease.ends:
+            if not self.created_here and self.lease.next() > expires:
+                await self._renew()
+            self._renewing = asyncio.ensure_future(keep_renewing(self.lease, self._renew, self._in_use))
+
+    async def _undo(self) -> None:
+        await super()._close()
+        await self._provision.undo()
+        await self._service.__aexit__()
+        _unclosed.discard(self)
+
+    # -- while it lives
+
+    async def refresh(self) -> ClusterRecord:
+        """Ask Dataproc for the cluster's record, keep it as ``record`` and return it."""
+        self.record = await self._service.get(self.name)
+        return self.record
+
+    def scale(self, n: int) -> Any:
+        """Resize to ``n`` workers in all and wait until they are there; leaving ones move their data first.
+
+        Raises
+        ------
+        SpecError
+            ``n`` is out of the spec's bounds; nothing was changed.
+        """
+        return self._complete(self._scale(n))
+
+    def adapt(self, *, minimum: int | None = None, maximum: int | None = None, **keywords: Any) -> Any:
+        """Resize to what the scheduler would like, between ``minimum`` and ``maximum`` workers.
+
+        Raises
+        ------
+        SpecError
+            The bounds are not within 2 and the spec's ``max_workers``.
+        """
+        low = self.spec.min_workers if minimum is None else minimum
+        high = self.spec.max_workers if maximum is None else maximum
+        if not LEAST <= low <= high <= self.spec.max_workers:
+            allowed = f"{LEAST} to {self.spec.max_workers} (max_workers)"
+            raise SpecError(
+                f"adapt: {low} to {high} given, allowed is {allowed}", f"%dask_cluster adapt {LEAST} {high}"
+            )
+        return super().adapt(DataprocAdaptive, minimum=low, maximum=high, **keywords)
+
+    @property
+    def plan(self) -> set[str]:
+        """The workers there will be: those there are, and as many more as were asked for."""
+        missing = self.record.total_workers - len(self.observed)
+        return self.observed | {f"to come {i}" for i in range(missing)}
+
+    @property
+    def requested(self) -> set[str]:
+        """The same: Dataproc has been asked for all that are planned."""
+        return self.plan
+
+    async def _scale(self, n: int) -> None:
+        async with self._resizing:
+            now = await self.refresh()
+            primary, secondary = resized(n, self.spec, now.workers)
+            changes, mask = _size_change(now, primary, secondary)
+            if not mask:
+                return
+            with self._phases.phase("scale", f"{now.total_workers} to {n} workers"):
+                operation = await self._update(changes, mask, grace=GRACE if n < now.total_workers else 0)
+                self._spending.resize(primary, secondary, self._service.clock.now())
+                await self._resized(operation, n)
+
+    async def _resized(self, operation: Operation, n: int) -> None:
+        what = f"scale {self.name} to {n} workers"
+        following = asyncio.ensure_future(self._service.finish(operation, what, duration("timeouts.scale")))
+        try:
+            await sooner(self._registered(n), following)
+            await following
+        finally:
+            following.cancel()
+            await self.refresh()
+
+    async def _update(self, config: dict[str, Any], mask: list[str], *, grace: int = 0) -> Operation:
+        """Begin an update, with the lease's renewal folded in; wait for another one to end first."""
+        until = self.lease.next()
+        if self._renewing is not None and until > self.lease.expires:
+            config, mask = config | _life(until), [*mask, EXPIRY]
+        async with asyncio.timeout(duration("timeouts.scale")):
+            while True:
+                with contextlib.suppress(ClusterBusy):
+                    operation = await self._service.update(self.name, {"config": config}, mask, grace=grace)
+                    self.lease.expires = until if EXPIRY in mask else self.lease.expires
+                    return operation
+                await asyncio.sleep(RETRY)
+
+    async def _renew(self) -> None:
+        """Move the lease on; a resize that is under way has done so already, and must not wait for us."""
+        if self._resizing.locked():
+            return
+        until = self.lease.next()
+        await self._service.update(self.name, {"config": _life(until)}, [EXPIRY])
+        self.lease.expires = until
+
+    async def _in_use(self) -> bool:
+        idle = await self.scheduler_comm.idle_seconds()
+        return idle * self._service.clock.scale < self.spec.idle_time
+
+    # -- the end
+
+    def delete(self) -> Any:
+        """Delete the cluster, whoever made it, and close the connection to it."""
+        return self._end(delete=True)
+
+    def detach(self) -> Any:
+        """Close the connection; the cluster lives on until its lease ends, or its lifetime with ``keep``."""
+        return self._end(delete=False)
+
+    def close(self, timeout: float | None = None) -> Any:
+        """Delete the cluster if it was made here and is not to be kept; close the connection to it."""
+        return self._end(delete=self.created_here and not self.keep)
+
+    def _end(self, *, delete: bool) -> Any:
+        if self.asynchronous:
+            return self._finish(delete)
+        if self.status is not Status.closed:
+            self._complete(self._finish(delete))
+            self._loop_runner.stop()
+        return None
+
+    async def _close(self) -> None:
+        await self._finish(self.created_here and not self.keep)
+
+    async def _finish(self, delete: bool) -> None:
+        if self.status is Status.closed:
+            return
+        _unclosed.discard(self)
+        if self._renewing is not None:
+            self._renewing.cancel()
+        leaving = self._delete() if delete else self._leave()
+        try:
+            await asyncio.gather(leaving, super()._close())
+        finally:
+            await self._service.__aexit__()
+
+    async def _delete(self) -> None:
+        with self._phases.phase("down", self.name), contextlib.suppress(ClusterNotFound):
+            operation = await self._service.delete(self.name, self.record.uuid)
+            await self._service.finish(operation, f"delete {self.name}", duration("timeouts.delete"))
+
+    async def _leave(self) -> None:
+        if self.keep and self.lease.expires < self.lease.ends:
+            await self._update(_life(self.lease.ends), [EXPIRY])
+
+    # -- how it is used
+
+    def __await__(self) -> Generator[Any, None, DataprocCluster]:
+        async def started() -> DataprocCluster:
+            await self._start()
+            return self
+
+        return started().__await__()
+
+    @property
+    def dashboard_link(self) -> str:
+        """The address of the scheduler's plots."""
+        return f"{self._dashboard}/status"
+
+    def _complete(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run ``work`` on the cluster's loop; Ctrl-C undoes it (see `dask_dataproc.clusters.sync`)."""
+        if self.asynchronous:
+            return work
+        return complete(self.loop.asyncio_loop, work)
+
+    def _log_phase(self, phase: Phase) -> None:
+        if phase.seconds is not None:
+            said = f"{phase.name} {phase.detail} {'failed after' if phase.failed else 'in'} {phase.seconds:.2f} s"
+            self._cluster_manager_logs.append((datetime.datetime.now(datetime.UTC), said))
+        if self._on_phase is not None:
+            self._on_phase(phase)
+
+
+def _size_change(now: ClusterRecord, primary: int, secondary: int) -> tuple[dict[str, Any], list[str]]:
+    """Return what an update says, and its mask, to come to that many workers of each group."""
+    wanted = {
+        "worker_config": (now.workers, primary),
+        "secondary_worker_config": (now.secondary_workers, secondary),
+    }
+    changed = {group: after for group, (before, after) in wanted.items() if before != after}
+    config = {group: {"num_instances": after} for group, after in changed.items()}
+    return config, [f"config.{group}.num_instances" for group in changed]
+
+
+def _life(until: float) -> dict[str, Any]:
+    return {"lifecycle_config": {"auto_delete_time": {"seconds": math.ceil(until)}}}
+
+
+_unclosed: weakref.WeakSet[DataprocCluster] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Delete what was made here and never closed, when Python ends: nobody is left to renew its lease."""
+    for cluster in list(_unclosed):
+        with contextlib.suppress(Exception):
+            cluster.close()

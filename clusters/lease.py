@@ -1,0 +1,64 @@
+"""The lease: Dataproc deletes the cluster by itself unless somebody who still needs it moves the time of that forward."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from .clock import Clock
+from .errors import ClusterNotFound, DaskDataprocError
+
+RENEWALS = 3
+"""Renewals in one lease: two may fail before the cluster goes. Each makes the cluster UPDATING for a moment."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Lease:
+    """How long a cluster lives without being renewed, and until when.
+
+    Attributes
+    ----------
+    length : float
+        Seconds that each renewal gives.
+    ends : float
+        Unix seconds that no renewal goes beyond: the cluster's creation and its lifetime.
+    expires : float
+        Unix seconds at which Dataproc deletes the cluster as things stand.
+    clock : Clock
+        The service's.
+    """
+
+    length: float
+    ends: float
+    expires: float
+    clock: Clock
+
+    @property
+    def left(self) -> float:
+        """Seconds until the cluster is deleted as things stand, at least 0."""
+        return max(0.0, self.expires - self.clock.now())
+
+    def next(self) -> float:
+        """Return when the cluster would be deleted if it were renewed now, in unix seconds."""
+        return min(self.clock.now() + self.length, self.ends)
+
+
+async def keep_renewing(
+    lease: Lease, renew: Callable[[], Awaitable[None]], wanted: Callable[[], Awaitable[bool]]
+) -> None:
+    """Renew ``lease`` as long as it is ``wanted`` and may be, rarely; a failed renewal is tried again in a while.
+
+    Returns when the cluster has gone or its lifetime leaves nothing to renew.
+    """
+    while lease.expires < lease.ends:
+        await lease.clock.sleep(lease.length / RENEWALS)
+        try:
+            if await wanted():
+                await renew()
+        except ClusterNotFound:
+            return
+        except (DaskDataprocError, OSError, asyncio.TimeoutError) as error:
+            log.warning("lease not renewed, it ends in %.0f s: %s", lease.left, error)

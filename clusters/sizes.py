@@ -1,0 +1,29 @@
+"""How many workers of which group a cluster of n workers has. Pure."""
+
+from __future__ import annotations
+
+from .errors import SpecError
+from .spec import ClusterSpec
+
+LEAST = 2
+"""Primary workers that Dataproc asks of every cluster that is not a single node."""
+
+
+def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
+    """Return primary and secondary workers of a cluster with ``n`` in all, that has ``workers`` primary ones now.
+
+    Growing adds secondary workers, which come and go faster; shrinking takes them first.
+
+    Raises
+    ------
+    SpecError
+        ``n`` is out of the spec's bounds, or the cluster is a single node.
+    """
+    if workers == 0:
+        raise SpecError(f"scale: {n} given, {spec.name} is a single-node cluster", "%dask_cluster up --workers 2")
+    if not LEAST <= n <= spec.max_workers:
+        allowed = f"{LEAST} to {spec.max_workers} (max_workers)"
+        raise SpecError(
+            f"scale: {n} given, allowed is {allowed}", f"%dask_cluster scale {min(max(n, LEAST), spec.max_workers)}"
+        )
+    return (workers, n - workers) if n >= workers else (n, 0)

@@ -1,0 +1,40 @@
+"""What one cluster has cost so far, as its size changes. Pure: the time is given."""
+
+from __future__ import annotations
+
+from .prices import Interval, Price, PriceUnknown, cost, groups_of, price_per_hour
+from .spec import ClusterSpec
+
+
+class Spending:
+    """The price of a cluster at its present size, and the sum of what it came to before.
+
+    Parameters
+    ----------
+    spec : ClusterSpec
+    since : float
+        Unix seconds of the cluster's creation, from which on it is paid for.
+    """
+
+    def __init__(self, spec: ClusterSpec, since: float):
+        self._spec, self._since = spec, since
+        self._past: list[Interval] = []
+        self.price = self._price(spec.workers, spec.secondary_workers)
+
+    def resize(self, workers: int, secondary: int, now: float) -> None:
+        """Note that from ``now`` on there are so many primary and secondary workers."""
+        if self.price is not None:
+            self._past.append(Interval(self._since, now, self.price.total))
+        self._since, self.price = now, self._price(workers, secondary)
+
+    def total(self, now: float) -> float | None:
+        """Return USD spent until ``now`` at list prices; None where the list has no price."""
+        if self.price is None:
+            return None
+        return cost([*self._past, Interval(self._since, max(now, self._since), self.price.total)])
+
+    def _price(self, workers: int, secondary: int) -> Price | None:
+        try:
+            return price_per_hour(groups_of(self._spec, workers=workers, secondary=secondary), self._spec.region)
+        except PriceUnknown:
+            return None
