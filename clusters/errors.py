@@ -3,6 +3,7 @@
 DaskDataprocError
 ├── SpecError            a field is out of its bounds; nothing was created
 ├── ConfigError          project, region, credentials or a setting are missing or wrong
+├── PriceUnknown         the price list has no price for something; the cluster can be made all the same
 ├── ServiceError         Dataproc refused or failed a call
 │   ├── ClusterNotFound
 │   ├── ClusterExists
@@ -53,6 +54,10 @@ class ConfigError(DaskDataprocError):
     """Project, region, credentials or a setting are missing. Raised before any call is made."""
 
 
+class PriceUnknown(DaskDataprocError, LookupError):
+    """The price list has no price for something asked for. The cluster can be made all the same."""
+
+
 class ServiceError(DaskDataprocError):
     """Dataproc refused or failed a call; what had been created for it has been undone."""
 
@@ -66,7 +71,7 @@ class ClusterExists(ServiceError):
 
 
 class ClusterBusy(ServiceError):
-    """The cluster's state does not allow the call at present: another change of it is under way, or it is not running."""
+    """The cluster's state does not allow the call at present: it is being changed, or it is not running."""
 
 
 class PermissionDenied(ServiceError, PermissionError):

@@ -1,13 +1,14 @@
-"""A declared field: its type, unit, bounds, default and help, from which options, validation, panels and help are made. Pure."""
+"""A declared field: its type, bounds, default and help, of which options, validation and panels are made. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import json
+import operator
 import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from .errors import SpecError
 
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "": 1}
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+SHOWN = 200
+"""Characters of what was given that an error repeats."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|)", re.ASCII)
 
 
@@ -37,7 +40,11 @@ class Field:
         Inclusive bounds; of the value, or of the length of a text or collection.
     choices : tuple of str
     pattern : str
-        The whole of a text, or of each key of a mapping, must match.
+        The whole of a text, of each item of a list or of each key of a mapping must match.
+    like : str
+        An example of what matches, and where it helps the rule in words; what an error shows.
+    check : callable or None
+        Called with the value and the field's name; raises `SpecError` for what bounds and pattern cannot say.
     """
 
     name: str
@@ -49,6 +56,8 @@ class Field:
     high: int | None = None
     choices: tuple[str, ...] = ()
     pattern: str = ""
+    like: str = ""
+    check: Callable[[Any, str], object] | None = None
 
     def parse(self, given: Any) -> Any:
         """Return ``given`` as this field's type, within its bounds.
@@ -58,10 +67,14 @@ class Field:
         SpecError
             One line with the field, what is allowed and what was given.
         """
-        value = self._typed(given)
-        if value is None:
-            return None
-        self._check(value)
+        try:
+            value = _CONVERT["duration" if self.unit == "duration" else self.type](given)
+        except (TypeError, ValueError, OverflowError):
+            raise self.refuse(given) from None
+        if not (self._within(value) and self._matches(value)):
+            raise self.refuse(given)
+        if self.check is not None:
+            self.check(value, self.name)
         return value
 
     @property
@@ -77,8 +90,8 @@ class Field:
         said = "one of " + ", ".join(self.choices) if self.choices else kinds[self.type]
         if self.unit == "duration":
             said = "a duration such as 45m or 2h"
-        if self.pattern:
-            said += f" like {self.pattern}"
+        if self.like:
+            said += f" like {self.like}"
         low, high = (
             duration_text(b) if self.unit == "duration" and b is not None else b for b in (self.low, self.high)
         )
@@ -90,31 +103,25 @@ class Field:
 
     def refuse(self, given: Any) -> SpecError:
         """Return the error for ``given``."""
-        return SpecError(f"{self.name}: {given!r} given, allowed is {self.allowed}", self.help)
+        return refusal(self.name, given, self.allowed, self.help)
 
-    def _typed(self, given: Any) -> Any:
-        if given is None and self.default is None:
-            return None
-        try:
-            return _CONVERT["duration" if self.unit == "duration" else self.type](given)
-        except (TypeError, ValueError, OverflowError):
-            raise self.refuse(given) from None
-
-    def _check(self, value: Any) -> None:
+    def _within(self, value: Any) -> bool:
         size = value if isinstance(value, int) else len(value)
-        if self.low is not None and size < self.low or self.high is not None and size > self.high:
-            raise self.refuse(value)
+        return (self.low is None or size >= self.low) and (self.high is None or size <= self.high)
+
+    def _matches(self, value: Any) -> bool:
         if self.choices and value not in self.choices:
-            raise self.refuse(value)
-        texts = value if isinstance(value, (tuple, dict)) else [value]
-        if self.pattern and not all(re.fullmatch(self.pattern, text, re.ASCII) for text in texts):
-            raise self.refuse(value)
+            return False
+        texts: Iterable[str] = value if isinstance(value, (tuple, dict)) else [value]
+        return not self.pattern or all(re.fullmatch(self.pattern, text, re.ASCII) for text in texts)
 
 
 def declare(default: Any, help: str, **bounds: Any) -> Any:
     """Declare a field of a dataclass; ``bounds`` are `Field`'s."""
-    made = {"default_factory": lambda: dict(default)} if isinstance(default, dict) else {"default": default}
-    return dataclasses.field(metadata={"help": help, "bounds": bounds}, **made)
+    metadata = {"help": help, "bounds": bounds}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def fields_of(cls: type) -> dict[str, Field]:
@@ -123,10 +130,23 @@ def fields_of(cls: type) -> dict[str, Field]:
     return {f.name: _field(f, hints[f.name]) for f in dataclasses.fields(cls)}
 
 
-def unknown(name: str, known: Sequence[str], what: str) -> SpecError:
+def unknown(name: str, known: Iterable[str], what: str) -> SpecError:
     """Return the error for a name that no field has, with the nearest that exists."""
+    known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
-    return SpecError(f"{name}: no such {what}", f"{near[0]}" if near else f"one of {', '.join(known)}")
+    hint = near[0] if near else f"one of {', '.join(known)}"
+    return SpecError(f"{shown(name)}: no such {what}" + (f", the nearest is {near[0]}" if near else ""), hint)
+
+
+def refusal(name: str, given: Any, allowed: str, hint: str = "") -> SpecError:
+    """Return the error for a value of field ``name``: one line with what was given and what is allowed."""
+    return SpecError(f"{name}: {shown(given)} given, allowed is {allowed}", hint)
+
+
+def shown(given: Any) -> str:
+    """Return ``given`` as an error repeats it: on one line, and not the whole of something long."""
+    text = " ".join(repr(given).split("\n"))
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def seconds(text: Any) -> int:
@@ -149,29 +169,25 @@ def duration_text(value: float) -> str:
 
 
 def _field(declared: dataclasses.Field[Any], hint: Any) -> Field:
-    kinds = [k for k in typing.get_args(hint) or (hint,) if k is not type(None)]
-    kind = typing.get_origin(hint) or kinds[0]
     factory = declared.default_factory
     default = declared.default if factory is dataclasses.MISSING else factory()
-    return Field(
-        declared.name,
-        kind if kind in _CONVERT else kinds[0],
-        default,
-        declared.metadata["help"],
-        **declared.metadata["bounds"],
-    )
+    kind = typing.get_origin(hint) or hint
+    return Field(declared.name, kind, default, declared.metadata["help"], **declared.metadata["bounds"])
 
 
 def _text(given: Any) -> str:
     if not isinstance(given, (str, int, float)) or isinstance(given, bool):
         raise TypeError(given)
-    return str(given)
+    text = str(given)
+    if not text.isprintable():  # control characters and lone surrogates: no API, YAML or shell takes them all
+        raise ValueError(given)
+    return text
 
 
 def _whole(given: Any) -> int:
-    if isinstance(given, bool) or not isinstance(given, (str, int)) or (isinstance(given, str) and not given.isascii()):
+    if isinstance(given, bool) or (isinstance(given, str) and not given.isascii()):
         raise TypeError(given)
-    return int(given)
+    return int(given) if isinstance(given, str) else operator.index(given)
 
 
 def _truth(given: Any) -> bool:
@@ -184,21 +200,17 @@ def _truth(given: Any) -> bool:
 def _list(given: Any) -> tuple[str, ...]:
     if isinstance(given, str):
         given = [part.strip() for part in given.split(",") if part.strip()]
-    if isinstance(given, Mapping):
+    if isinstance(given, (Mapping, bytes)):
         raise TypeError(given)
     return tuple(_text(item) for item in given)
 
 
 def _pairs(given: Any) -> dict[str, str]:
     if isinstance(given, str):
-        given = (
-            json.loads(given)
-            if given.lstrip().startswith("{")
-            else dict(p.split("=", 1) for p in given.split(",") if p)
-        )
-    if isinstance(given, (list, tuple)):
-        given = dict(item.split("=", 1) for item in given)
-    return {_text(k): _text(v) for k, v in dict(given).items()}
+        given = json.loads(given) if given.lstrip().startswith("{") else _list(given)
+    if not isinstance(given, Mapping):
+        given = dict(item.split("=", 1) for item in _list(given))
+    return {_text(key): _text(value) for key, value in given.items()}
 
 
 _CONVERT: dict[Any, Any] = {str: _text, int: _whole, bool: _truth, tuple: _list, dict: _pairs, "duration": seconds}

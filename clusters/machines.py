@@ -1,7 +1,7 @@
 """What a machine type's name says: its vCPUs and memory, predefined or custom. Pure: facts of Compute Engine, no call.
 
-Source: the machine types API (``gcloud compute machine-types list``, 2026-08) and, for custom types, the limits in
-Compute Engine's documentation of each family.
+Source: Compute Engine's documentation of machine families (cloud.google.com/compute/docs/machine-resource), written
+down by hand. Only the families that Dataproc clusters are usually made of are listed; other names are not refused for it.
 """
 
 from __future__ import annotations
@@ -81,6 +81,11 @@ CUSTOM = {
     "e2": CustomLimits(tuple(range(2, 33, 2)), (0.5, 8), 0),
 }
 
+NAME = re.compile(
+    r"(?P<family>[a-z]{1,2}\d{1,2}[a-z]{0,3})-(?P<shape>[a-z]+(-\d{1,3}[a-z]?)?|custom-\d{1,3}-\d{1,7})(?P<variant>-[a-z]+)?",
+    re.ASCII,
+)
+"""How Compute Engine writes a type of any family: ``n4-standard-8``, ``a2-highgpu-1g``, ``c3-standard-8-lssd``."""
 CUSTOM_NAME = re.compile(
     r"(?:(?P<family>[a-z0-9]+)-)?custom-(?P<vcpus>\d{1,3})-(?P<mib>\d{1,7})(?P<ext>-ext)?", re.ASCII
 )
@@ -120,6 +125,9 @@ PREDEFINED = {
 }
 
 
+FAMILIES = tuple(dict.fromkeys(kind.family for kind in PREDEFINED.values()))
+
+
 def machine_type(name: str) -> MachineType:
     """Return the machine type called ``name``.
 
@@ -128,12 +136,29 @@ def machine_type(name: str) -> MachineType:
     SpecError
         No such type is known; a ``ValueError`` as well.
     """
+    kind = known_type(name)
+    if kind is None:
+        raise _unknown(name)
+    return kind
+
+
+def known_type(name: str) -> MachineType | None:
+    """Return the machine type called ``name``, None for one of a family or variant that is not listed here.
+
+    Raises
+    ------
+    SpecError
+        The name is malformed, or a size that a listed family does not have.
+    """
+    if name in PREDEFINED:
+        return PREDEFINED[name]
+    written = NAME.fullmatch(name)
+    if written and (written["family"] not in FAMILIES or name.removesuffix(written["variant"] or "") in PREDEFINED):
+        return None
     custom = CUSTOM_NAME.fullmatch(name)
     if custom:
         return _custom(name, custom)
-    if name not in PREDEFINED:
-        raise _unknown(name)
-    return PREDEFINED[name]
+    raise _unknown(name)
 
 
 def _unknown(name: str) -> SpecError:
@@ -141,8 +166,7 @@ def _unknown(name: str) -> SpecError:
     hint = (*get_close_matches(name, PREDEFINED, n=1), "n2-standard-4")[0]
     if series in SERIES:
         return _refuse(name, f"{series} with {_listed(SERIES[series][1])} vCPUs", hint)
-    families = dict.fromkeys(series.partition("-")[0] for series in SERIES)
-    return _refuse(name, f"standard, highmem, highcpu of {', '.join(families)}, custom of {', '.join(CUSTOM)}", hint)
+    return _refuse(name, f"standard, highmem, highcpu of {', '.join(FAMILIES)}, custom of {', '.join(CUSTOM)}", hint)
 
 
 def _custom(name: str, parts: re.Match[str]) -> MachineType:

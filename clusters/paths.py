@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import platformdirs
@@ -14,7 +15,9 @@ APP = "dask-dataproc"
 
 def runtime_dir() -> Path:
     """Return the folder of sockets and locks, made 0700 if it is not there."""
-    return private(Path(platformdirs.user_runtime_dir(APP)))
+    with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is not set; its fallback is made private
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return private(Path(platformdirs.user_runtime_dir(APP)))
 
 
 def state_dir() -> Path:

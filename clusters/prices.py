@@ -1,8 +1,8 @@
 """What a cluster costs: list prices, and the integral of them over a cluster's life. Pure: no clock, no network.
 
 The figures are in data/prices.json with their date and source. A price that is not there is never made up: another
-region's is used and said so, or `PriceUnknown` is raised. Discounts, taxes, network traffic and public addresses are
-not counted.
+region's, or for spot machines the on-demand one, is used and said so, or `PriceUnknown` is raised. Discounts, taxes,
+network traffic and public addresses are not counted.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .errors import DaskDataprocError
-from .machines import GIB, MachineType, machine_type
+from .errors import PriceUnknown
+from .machines import GIB, MachineType, known_type
 from .spec import ClusterSpec
 
 HOURS = 3600.0
@@ -23,10 +23,6 @@ TABLE = Path(__file__).with_name("data") / "prices.json"
 CALCULATOR = "https://cloud.google.com/products/calculator"
 SPOT = frozenset({"spot", "preemptible"})
 """Kinds of secondary workers that are billed at the spot price."""
-
-
-class PriceUnknown(DaskDataprocError, LookupError):
-    """The table has no price for something asked for; the cluster can be made all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +126,7 @@ def price_per_hour(groups: Iterable[MachineGroup], region: str) -> Price:
     PriceUnknown
         A family, disk type or extended memory that the table does not have.
     SpecError
-        A machine type that does not exist.
+        A name that no machine type can have.
     """
     return sum((_group_price(group, region) for group in groups if group.count), Price())
 
@@ -154,7 +150,7 @@ def groups_of(
     """
     if spec.accelerators:
         kinds = ", ".join(spec.accelerators)
-        raise PriceUnknown(f"accelerators: no list price of {kinds} in the table of {as_of()}", CALCULATOR)
+        raise _unknown(f"accelerators {kinds}")
     primaries = spec.workers if workers is None else workers
     secondaries = spec.secondary_workers if secondary is None else secondary
     boot = (spec.disk_type, spec.worker_disk_gb)
@@ -166,7 +162,7 @@ def groups_of(
 
 
 def as_of() -> str:
-    """Return the day of the table's prices, ``YYYY-MM-DD``."""
+    """Return when the table's prices were written down, in words."""
     return _table()["as_of"]
 
 
@@ -176,23 +172,21 @@ def _table() -> Mapping[str, Any]:
 
 
 def _group_price(group: MachineGroup, region: str) -> Price:
-    kind = machine_type(group.machine)
-    machine, machine_notes = _machine_rate(kind, region, spot=group.spot)
+    kind = known_type(group.machine)
+    if kind is None or kind.extended:
+        raise _unknown(group.machine)
+    machine, machine_notes = _machine_rate(kind, region)
     disk, disk_notes = _disk_rate(group, region)
     fee = kind.vcpus * _table()["dataproc_fee_per_vcpu_hour"]
-    notes = tuple(dict.fromkeys(machine_notes + disk_notes))
+    spot_notes = ("spot machines at the on-demand price; they are cheaper",) if group.spot else ()
+    notes = tuple(dict.fromkeys(machine_notes + disk_notes + spot_notes))
     return Price(group.count * machine, group.count * disk, group.count * fee, notes)
 
 
-def _machine_rate(kind: MachineType, region: str, *, spot: bool) -> tuple[float, tuple[str, ...]]:
-    if kind.extended:
-        raise PriceUnknown(f"{kind.name}: no list price of extended memory in the table of {as_of()}", CALCULATOR)
+def _machine_rate(kind: MachineType, region: str) -> tuple[float, tuple[str, ...]]:
     rates, notes = _rates("machines", kind.family, region)
-    vcpu, gigabyte = rates[2:] if spot else rates[:2]
-    rate = kind.vcpus * vcpu + kind.memory / GIB * gigabyte
-    if spot:
-        notes += (f"spot prices move; these are of {as_of()}",)
-    premium = _table()["custom_premium"][kind.family] if kind.custom else 1
+    rate = kind.vcpus * rates["vcpu_hour"] + kind.memory / GIB * rates["gb_hour"]
+    premium = _table()["custom_premium"].get(kind.family, 1) if kind.custom else 1
     if premium != 1:
         notes += (f"{kind.name} at the predefined types' rate and {premium - 1:.0%}",)
     return rate * premium, notes
@@ -200,19 +194,23 @@ def _machine_rate(kind: MachineType, region: str, *, spot: bool) -> tuple[float,
 
 def _disk_rate(group: MachineGroup, region: str) -> tuple[float, tuple[str, ...]]:
     boot, notes = _rates("disks", group.disk_type, region)
-    monthly = group.disk_gb * boot[0]
+    monthly = group.disk_gb * boot["gb_month"]
     if group.local_ssds:
         local, local_notes = _rates("disks", "local-ssd", region)
-        monthly += group.local_ssds * _table()["local_ssd_gb"] * local[-1 if group.spot else 0]
+        monthly += group.local_ssds * _table()["local_ssd_gb"] * local["gb_month"]
         notes += local_notes
     return monthly / _table()["hours_per_month"], notes
 
 
-def _rates(section: str, name: str, region: str) -> tuple[list[float], tuple[str, ...]]:
+def _rates(section: str, name: str, region: str) -> tuple[Mapping[str, float], tuple[str, ...]]:
     regions = _table()[section].get(name)
     if regions is None:
-        raise PriceUnknown(f"{name}: no list price in the table of {as_of()}", CALCULATOR)
+        raise _unknown(name)
     if region in regions:
         return regions[region], ()
     home = _table()["home"]
     return regions[home], (f"{name} has no price in {region}, {home}'s is used",)
+
+
+def _unknown(what: str) -> PriceUnknown:
+    return PriceUnknown(f"{what}: no list price in the table ({as_of()})", CALCULATOR)

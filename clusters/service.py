@@ -17,7 +17,7 @@ from .record import ClusterRecord, from_message
 from .service_errors import translate
 
 GROWTH = 1.3
-LOCAL_POLL, CLOUD_POLL = (0.01, 0.5), (1.0, 5.0)
+LOCAL_POLL, CLOUD_POLL = (0.005, 0.03), (1.0, 5.0)
 """First and longest seconds between two looks at an operation; Google's own default lags 6.7 s behind on average."""
 
 

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from distributed.nanny import WorkerProcess
 from tornado import netutil
 
 from ..init_actions import settings
@@ -30,6 +31,8 @@ QUIET = 1.0
 """Seconds without a request before the dashboard is imported too: nobody waits for it then."""
 ORPHAN = 900.0
 """Seconds that a machine goes on with no emulator answering: long enough for it to be started again and adopt them."""
+NANNY_POLL = 0.005
+"""Seconds between a nanny's looks at whether its worker is up; Dask's 0.05 s would be felt here."""
 SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2)."""
 
@@ -70,9 +73,14 @@ def _received(requests: socket.socket) -> bytes:
 
 def _warm_up() -> None:
     """Do once what every machine would do first: imports, and reading the system's certificates (0.1 s each time)."""
-    for module in (*PROGRAMS.values(), "multiprocessing.synchronize", *settings.DASK["distributed.scheduler.http.routes"]):
+    for module in (
+        *PROGRAMS.values(),
+        "multiprocessing.synchronize",
+        *settings.DASK["distributed.scheduler.http.routes"],
+    ):
         importlib.import_module(module)
     netutil._client_ssl_defaults()
+    WorkerProcess._init_msg_interval = NANNY_POLL
 
 
 def _answer(requests: socket.socket, request: dict[str, Any]) -> None:
