@@ -16,8 +16,10 @@ APP = "dask-dataproc"
 def runtime_dir() -> Path:
     """Return the folder of sockets and locks, made 0700 if it is not there."""
     with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is not set; its fallback is made private
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return private(Path(platformdirs.user_runtime_dir(APP)))
+        warnings.simplefilter("ignore", UserWarning)
+        folder = Path(platformdirs.user_runtime_dir(APP))
+    private(folder.parent)  # the fallback lies in a folder that others may write to
+    return private(folder)
 
 
 def state_dir() -> Path:
