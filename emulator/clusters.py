@@ -16,7 +16,7 @@ from .descriptors import Api, Proto
 from .errors import already_exists, failed_precondition, invalid
 from .fleet import sizes
 from .inventory import Entry, Inventory, cluster_path
-from .lifecycle import DURING, Lifecycle, merged
+from .lifecycle import DURING, Lifecycle, masked
 from .operations import Operations, once
 from .policies import AutoscalingPolicies
 from .validation import (
@@ -92,9 +92,8 @@ class ClusterController:
     async def update_cluster(self, request: Proto) -> Message:
         """Answer UpdateCluster, of a running cluster and the fields that can be updated."""
         entry, paths = self._named(request), set(request.update_mask.paths)
-        check_update(
-            request, merged(entry.cluster, request) if paths <= set(UPDATABLE) else entry.cluster, self._clock.now()
-        )
+        new = masked(entry.cluster, request) if paths <= set(UPDATABLE) else entry.cluster
+        check_update(request, new, self._clock.now())
         if POLICY in paths:
             self._check_policy(request.cluster, request.region)
         self._need(entry, "RUNNING")

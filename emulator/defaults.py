@@ -44,6 +44,15 @@ def fill(cluster: Proto, region: str, single: bool) -> list[str]:
     config.master_config.num_instances = config.master_config.num_instances or 1
     if not single and not config.worker_config.num_instances:
         config.worker_config.num_instances = WORKERS
+    for action in config.initialization_actions:
+        action.execution_timeout.seconds = action.execution_timeout.seconds or INIT_TIMEOUT
+    complete(cluster, region)
+    return warnings
+
+
+def complete(cluster: Proto, region: str) -> None:
+    """Complete in place what follows from the rest, at a creation and after each change: groups, names, own labels."""
+    config = cluster.config
     _fill_group(cluster, config.master_config, "NON_PREEMPTIBLE")
     _fill_group(cluster, config.worker_config, "NON_PREEMPTIBLE")
     if config.HasField("secondary_worker_config"):
@@ -51,21 +60,12 @@ def fill(cluster: Proto, region: str, single: bool) -> list[str]:
         group.machine_type_uri = group.machine_type_uri or config.worker_config.machine_type_uri
         _fill_group(cluster, group, "PREEMPTIBLE")
         group.is_preemptible = group.preemptibility != group.NON_PREEMPTIBLE
-    for action in config.initialization_actions:
-        action.execution_timeout.seconds = action.execution_timeout.seconds or INIT_TIMEOUT
-    keep_owned_labels(cluster, region)
-    name_instances(cluster)
-    return warnings
-
-
-def keep_owned_labels(cluster: Proto, region: str) -> None:
-    """Set the labels that are the service's own, whatever the request says of them."""
+    _name_instances(cluster)
     own = {"cluster-name": cluster.cluster_name, "cluster-uuid": cluster.cluster_uuid, "location": region}
     cluster.labels.update({OWNED + key: value for key, value in own.items()})
 
 
-def name_instances(cluster: Proto) -> None:
-    """Write the names of the instances that the definition asks for into its groups."""
+def _name_instances(cluster: Proto) -> None:
     name, config = cluster.cluster_name, cluster.config
     masters = config.master_config.num_instances
     _name(config.master_config, [f"{name}-m"] if masters == 1 else [f"{name}-m-{i}" for i in range(masters)])

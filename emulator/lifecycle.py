@@ -10,7 +10,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.message import Message
 
 from ..clusters.clock import Clock
-from .defaults import keep_owned_labels, name_instances
+from .defaults import complete
 from .descriptors import Proto
 from .errors import ApiError, aborted, internal
 from .fleet import wanted
@@ -86,7 +86,7 @@ class Lifecycle:
     def _work(self, kind: str, request: Proto, entry: Entry, before: asyncio.Task[None] | None) -> Work:
         works: dict[str, Callable[[], Awaitable[Message]]] = {
             "CREATE": partial(self._up, entry),
-            "START": partial(self._up, entry),
+            "START": partial(self._up_again, entry),
             "UPDATE": partial(self._update, entry, request),
             "STOP": partial(self._stop, entry),
             "DELETE": partial(self._delete, entry, before),
@@ -129,9 +129,9 @@ class Lifecycle:
         return fail
 
     async def _up(self, entry: Entry) -> Message:
-        """Boot all VMs of a new or stopped cluster; RUNNING as soon as master and primary workers are ready."""
+        """Boot all VMs that do not run yet; RUNNING as soon as master and primary workers are ready."""
         specs = wanted(entry.cluster, entry.region)
-        await entry.fleet.boot(specs.values())
+        await entry.fleet.boot(spec for name, spec in specs.items() if not entry.fleet.lives(name))
         config = entry.cluster.config
         needed = [*config.master_config.instance_names[:1], *config.worker_config.instance_names]
         failures = await entry.fleet.failures(needed)
@@ -146,6 +146,14 @@ class Lifecycle:
         else:
             self.enter(entry, "RUNNING")
         return entry.cluster
+
+    async def _up_again(self, entry: Entry) -> Message:
+        """Boot a stopped cluster: the head first, since it is elsewhere than before and workers would look there."""
+        await entry.fleet.boot([wanted(entry.cluster, entry.region)[entry.master]])
+        failures = await entry.fleet.failures([entry.master])
+        if failures:
+            raise internal(failures[entry.master])
+        return await self._up(entry)
 
     async def _update(self, entry: Entry, request: Proto) -> Message:
         """Make ``entry`` what an UpdateClusterRequest asks for; VMs are booted before any is shut down."""
@@ -181,15 +189,16 @@ class Lifecycle:
         return empty_pb2.Empty()
 
 
-def merged(cluster: Proto, request: Proto) -> Proto:
+def masked(cluster: Proto, request: Proto) -> Proto:
     """Return a copy of ``cluster`` with the fields that an UpdateClusterRequest's mask names taken from the request."""
     new = type(cluster)()
     new.CopyFrom(cluster)
     request.update_mask.MergeMessage(request.cluster, new, True, True)
-    keep_owned_labels(new, request.region)
-    name_instances(new)
     return new
 
 
-def _ordinal(name: str) -> int:
-    return int(name.rpartition("-")[2])
+def merged(cluster: Proto, request: Proto) -> Proto:
+    """Return what ``cluster`` becomes by an UpdateClusterRequest that was checked."""
+    new = masked(cluster, request)
+    complete(new, request.region)
+    return new

@@ -18,6 +18,8 @@ LABEL_KEY = r"[^\W\dA-Z][\w-]{0,62}"
 LABEL_VALUE = r"[\w-]{0,63}"
 MAX_LABELS = 32
 MAX_LOCAL_SSDS = 8
+MAX_GROUP = 1000
+"""Instances of a group. Not the service's bound, which is the quota, but one that holds on any machine."""
 IMAGE = r"(preview|\d+\.\d+)(\.\d+)?(-RC\d+)?(-[a-z]+\d*)?(-[a-z]+\d*)?"
 ZERO_WORKERS = "dataproc:dataproc.allow.zero.workers"
 LIFE = {"idle": (5 * MINUTE, 14 * DAY), "auto": (10 * MINUTE, 14 * DAY)}
@@ -133,7 +135,8 @@ def _check_groups(found: Violations, config: Proto) -> None:
     none = zero_workers(config)
     enough = workers >= 2 or (workers == 0 and (none or not config.HasField("worker_config")))
     found.check(enough, "cluster.config.worker_config.num_instances", _workers_allowed(none), workers)
-    found.check(secondary >= 0, "cluster.config.secondary_worker_config.num_instances", "0 or more", secondary)
+    found.within(0, MAX_GROUP, "cluster.config.secondary_worker_config.num_instances", secondary)
+    found.check(workers <= MAX_GROUP, "cluster.config.worker_config.num_instances", f"up to {MAX_GROUP}", workers)
     alone = none and not workers and config.cluster_type != config.ZERO_SCALE
     found.check(
         not (alone and secondary),
