@@ -6,34 +6,28 @@ import asyncio
 import atexit
 import contextlib
 import datetime
-import math
 import weakref
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from distributed.core import Status, rpc
 from distributed.deploy.cluster import Cluster
 from tornado import netutil
+from tornado.platform.asyncio import BaseAsyncIOLoop
 
 from .adaptive import DataprocAdaptive
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
-from .errors import ClusterBusy, ClusterExists, ClusterFailed, ClusterNotFound, SpecError, WaitTimeout
-from .lease import Lease, keep_renewing
+from .errors import ClusterExists, ClusterFailed, WaitTimeout
+from .lease import Lease
 from .phases import Phase, Phases
 from .provision import Provision, sooner
 from .record import ClusterRecord
-from .service import Operation, Service
-from .sizes import LEAST, resized
+from .service import Service
+from .sizes import adaptable
 from .spec import ClusterSpec
-from .spending import Spending
 from .sync import complete
-
-RETRY = 0.2
-"""Seconds between two tries of an update while another one runs."""
-GRACE = 120
-"""Seconds that a leaving worker has to move its data. Source: report A02, graceful decommission."""
-EXPIRY = "config.lifecycle_config.auto_delete_time"
+from .tenure import Tenure
 
 
 class DataprocCluster(Cluster):
@@ -97,9 +91,9 @@ class DataprocCluster(Cluster):
         self.spec = resolve(spec, local=local, **{k: v for k, v in given.items() if v is not None})
         self.keep, self.created_here = keep, False
         self._create, self._hold_lease, self._on_phase = create, hold_lease, on_phase
+        self._wanted_life = self.spec.lifetime
         self._lease_length = duration("lease", LEASE_BOUNDS)
         self._phases = Phases(self._log_phase)
-        self._renewing: asyncio.Task[None] | None = None
         super().__init__(asynchronous=asynchronous, loop=loop, name=self.spec.name, quiet=True)
         if not self.asynchronous:
             self._loop_runner.start()
@@ -134,12 +128,22 @@ class DataprocCluster(Cluster):
     @property
     def price_per_hour(self) -> float | None:
         """List price at the present size, USD per hour; None where the list has none."""
-        return self._spending.price.total if self._spending.price else None
+        return self._tenure.price_per_hour
 
     @property
     def cost(self) -> float | None:
         """What the cluster has cost so far at list prices, USD; None where the list has no price."""
-        return self._spending.total(self._service.clock.now())
+        return self._tenure.cost
+
+    @property
+    def record(self) -> ClusterRecord:
+        """The cluster as Dataproc last reported it; see `refresh`."""
+        return self._tenure.record
+
+    @property
+    def lease(self) -> Lease:
+        """Until when the cluster lives if nobody renews that."""
+        return self._tenure.lease
 
     # -- the way up
 
@@ -147,7 +151,7 @@ class DataprocCluster(Cluster):
         if self.status is not Status.created:
             return
         self.status = Status.starting
-        self._resizing, self._changed = asyncio.Lock(), asyncio.Event()
+        self._changed = asyncio.Event()
         self._service = Service(self.spec.project, self.spec.region)
         self._provision = Provision(self.spec, self._service, self._phases)
         limit = duration("timeouts.create")
@@ -176,7 +180,7 @@ class DataprocCluster(Cluster):
                 await sooner(self._registered(workers), following)
             with self._phases.phase("ready"):
                 await following
-                await self._take_over(await self.refresh())
+                await self._take_over()
         finally:
             following.cancel()
 
@@ -189,7 +193,6 @@ class DataprocCluster(Cluster):
                 _unclosed.add(self)
                 return operation.cluster_uuid, self.spec.total_workers
         record = await self._provision.existing()
-        self._wanted_life = self.spec.lifetime
         self.spec = self._provision.spec = record.spec()
         return record.uuid, 0 if record.status == "RUNNING" else record.total_workers
 
@@ -214,17 +217,14 @@ class DataprocCluster(Cluster):
         super()._update_worker_status(op, msg)
         self._changed.set()
 
-    async def _take_over(self, record: ClusterRecord) -> None:
+    async def _take_over(self) -> None:
         """Begin to count the cost and to keep the lease."""
-        clock = self._service.clock
-        self._spending = Spending(self.spec, record.created)
-        ends = record.created + self.spec.lifetime if self.created_here else clock.now() + self._wanted_life
-        expires = record.lease_expires or math.inf
-        self.lease = Lease(self._lease_length, max(ends, expires), expires, clock)
-        if self._hold_lease and expires < self.lease.ends:
-            if not self.created_here and self.lease.next() > expires:
-                await self._renew()
-            self._renewing = asyncio.ensure_future(keep_renewing(self.lease, self._renew, self._in_use))
+        record = await self._service.get(self.name)
+        self._tenure = Tenure(self.spec, record, self._service, self._phases)
+        begins = record.created if self.created_here else self._service.clock.now()
+        self._tenure.take_lease(self._lease_length, begins + self._wanted_life)
+        if self._hold_lease:
+            await self._tenure.hold(self._idle_seconds)
 
     async def _undo(self) -> None:
         await super()._close()
@@ -234,10 +234,9 @@ class DataprocCluster(Cluster):
 
     # -- while it lives
 
-    async def refresh(self) -> ClusterRecord:
+    def refresh(self) -> Any:
         """Ask Dataproc for the cluster's record, keep it as ``record`` and return it."""
-        self.record = await self._service.get(self.name)
-        return self.record
+        return self._complete(self._tenure.refresh())
 
     def scale(self, n: int) -> Any:
         """Resize to ``n`` workers in all and wait until they are there; leaving ones move their data first.
@@ -249,7 +248,9 @@ class DataprocCluster(Cluster):
         """
         return self._complete(self._scale(n))
 
-    def adapt(self, *, minimum: int | None = None, maximum: int | None = None, **keywords: Any) -> Any:
+    def adapt(  # pyright: ignore[reportIncompatibleMethodOverride]  # the class that adapts is not to be chosen
+        self, *, minimum: int | None = None, maximum: int | None = None, **keywords: Any
+    ) -> Any:
         """Resize to what the scheduler would like, between ``minimum`` and ``maximum`` workers.
 
         Raises
@@ -257,13 +258,7 @@ class DataprocCluster(Cluster):
         SpecError
             The bounds are not within 2 and the spec's ``max_workers``.
         """
-        low = self.spec.min_workers if minimum is None else minimum
-        high = self.spec.max_workers if maximum is None else maximum
-        if not LEAST <= low <= high <= self.spec.max_workers:
-            allowed = f"{LEAST} to {self.spec.max_workers} (max_workers)"
-            raise SpecError(
-                f"adapt: {low} to {high} given, allowed is {allowed}", f"%dask_cluster adapt {LEAST} {high}"
-            )
+        low, high = adaptable(self.spec, minimum, maximum)
         return super().adapt(DataprocAdaptive, minimum=low, maximum=high, **keywords)
 
     @property
@@ -278,51 +273,10 @@ class DataprocCluster(Cluster):
         return self.plan
 
     async def _scale(self, n: int) -> None:
-        async with self._resizing:
-            now = await self.refresh()
-            primary, secondary = resized(n, self.spec, now.workers)
-            changes, mask = _size_change(now, primary, secondary)
-            if not mask:
-                return
-            with self._phases.phase("scale", f"{now.total_workers} to {n} workers"):
-                operation = await self._update(changes, mask, grace=GRACE if n < now.total_workers else 0)
-                self._spending.resize(primary, secondary, self._service.clock.now())
-                await self._resized(operation, n)
+        await self._tenure.resize(n, self._registered)
 
-    async def _resized(self, operation: Operation, n: int) -> None:
-        what = f"scale {self.name} to {n} workers"
-        following = asyncio.ensure_future(self._service.finish(operation, what, duration("timeouts.scale")))
-        try:
-            await sooner(self._registered(n), following)
-            await following
-        finally:
-            following.cancel()
-            await self.refresh()
-
-    async def _update(self, config: dict[str, Any], mask: list[str], *, grace: int = 0) -> Operation:
-        """Begin an update, with the lease's renewal folded in; wait for another one to end first."""
-        until = self.lease.next()
-        if self._renewing is not None and until > self.lease.expires:
-            config, mask = config | _life(until), [*mask, EXPIRY]
-        async with asyncio.timeout(duration("timeouts.scale")):
-            while True:
-                with contextlib.suppress(ClusterBusy):
-                    operation = await self._service.update(self.name, {"config": config}, mask, grace=grace)
-                    self.lease.expires = until if EXPIRY in mask else self.lease.expires
-                    return operation
-                await asyncio.sleep(RETRY)
-
-    async def _renew(self) -> None:
-        """Move the lease on; a resize that is under way has done so already, and must not wait for us."""
-        if self._resizing.locked():
-            return
-        until = self.lease.next()
-        await self._service.update(self.name, {"config": _life(until)}, [EXPIRY])
-        self.lease.expires = until
-
-    async def _in_use(self) -> bool:
-        idle = await self.scheduler_comm.idle_seconds()
-        return idle * self._service.clock.scale < self.spec.idle_time
+    async def _idle_seconds(self) -> float:
+        return await cast(Any, self.scheduler_comm).idle_seconds()
 
     # -- the end
 
@@ -353,22 +307,11 @@ class DataprocCluster(Cluster):
         if self.status is Status.closed:
             return
         _unclosed.discard(self)
-        if self._renewing is not None:
-            self._renewing.cancel()
-        leaving = self._delete() if delete else self._leave()
+        ending = self._tenure.delete() if delete else self._tenure.leave(keep=self.keep)
         try:
-            await asyncio.gather(leaving, super()._close())
+            await asyncio.gather(ending, super()._close())
         finally:
             await self._service.__aexit__()
-
-    async def _delete(self) -> None:
-        with self._phases.phase("down", self.name), contextlib.suppress(ClusterNotFound):
-            operation = await self._service.delete(self.name, self.record.uuid)
-            await self._service.finish(operation, f"delete {self.name}", duration("timeouts.delete"))
-
-    async def _leave(self) -> None:
-        if self.keep and self.lease.expires < self.lease.ends:
-            await self._update(_life(self.lease.ends), [EXPIRY])
 
     # -- how it is used
 
@@ -388,7 +331,7 @@ class DataprocCluster(Cluster):
         """Run ``work`` on the cluster's loop; Ctrl-C undoes it (see `dask_dataproc.clusters.sync`)."""
         if self.asynchronous:
             return work
-        return complete(self.loop.asyncio_loop, work)
+        return complete(cast(BaseAsyncIOLoop, self.loop).asyncio_loop, work)
 
     def _log_phase(self, phase: Phase) -> None:
         if phase.seconds is not None:
@@ -396,21 +339,6 @@ class DataprocCluster(Cluster):
             self._cluster_manager_logs.append((datetime.datetime.now(datetime.UTC), said))
         if self._on_phase is not None:
             self._on_phase(phase)
-
-
-def _size_change(now: ClusterRecord, primary: int, secondary: int) -> tuple[dict[str, Any], list[str]]:
-    """Return what an update says, and its mask, to come to that many workers of each group."""
-    wanted = {
-        "worker_config": (now.workers, primary),
-        "secondary_worker_config": (now.secondary_workers, secondary),
-    }
-    changed = {group: after for group, (before, after) in wanted.items() if before != after}
-    config = {group: {"num_instances": after} for group, after in changed.items()}
-    return config, [f"config.{group}.num_instances" for group in changed]
-
-
-def _life(until: float) -> dict[str, Any]:
-    return {"lifecycle_config": {"auto_delete_time": {"seconds": math.ceil(until)}}}
 
 
 _unclosed: weakref.WeakSet[DataprocCluster] = weakref.WeakSet()

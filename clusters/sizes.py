@@ -27,3 +27,21 @@ def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
             f"scale: {n} given, allowed is {allowed}", f"%dask_cluster scale {min(max(n, LEAST), spec.max_workers)}"
         )
     return (workers, n - workers) if n >= workers else (n, 0)
+
+
+def adaptable(spec: ClusterSpec, minimum: int | None, maximum: int | None) -> tuple[int, int]:
+    """Return the bounds that adaptive scaling keeps to, the spec's where none are given.
+
+    Raises
+    ------
+    SpecError
+        They are not between 2 and the spec's ``max_workers``, in that order.
+    """
+    low = spec.min_workers if minimum is None else minimum
+    high = spec.max_workers if maximum is None else maximum
+    if not LEAST <= low <= high <= spec.max_workers:
+        allowed = f"{LEAST} to {spec.max_workers} (max_workers)"
+        raise SpecError(
+            f"adapt: {low} to {high} given, allowed is {allowed}", f"%dask_cluster adapt {LEAST} {spec.max_workers}"
+        )
+    return low, high

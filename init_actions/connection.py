@@ -1,7 +1,7 @@
-"""The cluster's connection file: where its scheduler listens and the keys to it, left in staging for who may read there.
+"""The cluster's connection file: where its scheduler listens and the keys to it, for whoever may read in staging.
 
 ``{staging}/clusters/{cluster uuid}/connection.json`` with ``scheduler``, ``dashboard``, ``certificate`` and ``key``.
-Written by the head, whole or not at all; read by workers and, with the same keys, by `dask_dataproc.clusters.connection`.
+Written by the head, whole or not at all; read by workers and, on the client's side, by ``clusters/connection.py``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cluster's TLS keys: one self-signed certificate that scheduler, workers and clients all hold and demand of each other."""
+"""The cluster's TLS keys: one self-signed certificate that scheduler, workers and clients demand of each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says that a service is ready, as systemd's Type=notify expects it (sd_notify(3)); does nothing where nobody listens."""
+"""Says that a service is ready, as systemd's Type=notify expects it (sd_notify(3)), if somebody listens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 
 def ready() -> None:
-    """Send ``READY=1`` to the socket named by NOTIFY_SOCKET, with VM_NAME so that one socket can serve several machines."""
+    """Send ``READY=1`` to NOTIFY_SOCKET, with VM_NAME so that one socket can serve several machines."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

@@ -29,7 +29,7 @@ async def main(metadata: dict[str, str]) -> None:
         found["scheduler"],
         name=metadata["name"],
         nthreads=shape.threads,
-        memory_limit=shape.memory,
+        memory_limit=str(shape.memory),
         security=connection.security(found),
         host=metadata.get("address", "127.0.0.1"),
         local_directory=metadata.get("dask-local-directory"),

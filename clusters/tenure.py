@@ -1,0 +1,169 @@
+"""A living cluster in our hands: its record, size, price and lease, and the calls that change them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .config import duration
+from .errors import ClusterBusy, ClusterNotFound, WaitTimeout
+from .lease import RENEWALS, Lease, keep_renewing
+from .phases import Phases
+from .provision import sooner
+from .record import ClusterRecord
+from .service import Operation, Service
+from .sizes import resized
+from .spec import ClusterSpec
+from .spending import Spending
+
+RETRY = 0.2
+"""Seconds between two tries of an update while another one runs."""
+GRACE = 120
+"""Seconds that a leaving worker has to move its data. Source: report A02, graceful decommission."""
+EXPIRY = "config.lifecycle_config.auto_delete_time"
+
+
+class Tenure:
+    """A cluster from the moment it runs until it is given back.
+
+    Parameters
+    ----------
+    spec : ClusterSpec
+    record : ClusterRecord
+        As it is now.
+    service : Service
+        Entered.
+    phases : Phases
+    """
+
+    def __init__(self, spec: ClusterSpec, record: ClusterRecord, service: Service, phases: Phases):
+        self.spec, self.record = spec, record
+        self._service, self._phases = service, phases
+        self._spending = Spending(spec, record.created)
+        self._resizing = asyncio.Lock()
+        self._renewing: asyncio.Task[None] | None = None
+
+    @property
+    def price_per_hour(self) -> float | None:
+        """List price at the present size, USD per hour; None where the list has none."""
+        return self._spending.price.total if self._spending.price else None
+
+    @property
+    def cost(self) -> float | None:
+        """What the cluster has cost so far at list prices, USD; None where the list has no price."""
+        return self._spending.total(self._service.clock.now())
+
+    async def refresh(self) -> ClusterRecord:
+        """Ask Dataproc for the record and return it."""
+        self.record = await self._service.get(self.record.name)
+        return self.record
+
+    def take_lease(self, length: float, ends: float) -> None:
+        """Know the lease: ``length`` seconds a renewal, to ``ends`` (unix seconds) at most unless it is beyond already."""
+        expires = math.inf if self.record.lease_expires is None else self.record.lease_expires
+        self.lease = Lease(length, max(ends, expires), expires, self._service.clock)
+
+    async def hold(self, idle_seconds: Callable[[], Awaitable[float]]) -> None:
+        """Renew the lease from now on, while the cluster has been idle for less than its spec's ``idle_time``."""
+
+        async def wanted() -> bool:
+            return await idle_seconds() * self._service.clock.scale < self.spec.idle_time
+
+        if self.lease.next() - self.lease.expires > self.lease.length / RENEWALS:
+            await self._renew()
+        self._renewing = asyncio.ensure_future(keep_renewing(self.lease, self._renew, wanted))
+
+    async def resize(self, n: int, registered: Callable[[int], Awaitable[None]]) -> None:
+        """Come to ``n`` workers in all and wait until so many have ``registered``; leaving ones move their data first.
+
+        Raises
+        ------
+        SpecError
+            ``n`` is out of the spec's bounds; nothing was changed.
+        """
+        async with self._resizing:
+            now = await self.refresh()
+            primary, secondary = resized(n, self.spec, now.workers)
+            changes, mask = _size_change(now, primary, secondary)
+            if not mask:
+                return
+            with self._phases.phase("scale", f"{now.total_workers} to {n} workers"):
+                operation = await self._update(changes, mask, grace=GRACE if n < now.total_workers else 0)
+                self._spending.resize(primary, secondary, self._service.clock.now())
+                await self._resized(operation, n, registered)
+
+    async def delete(self) -> None:
+        """Delete the cluster and wait until it has gone."""
+        self._stop_renewing()
+        name = self.record.name
+        with self._phases.phase("down", name), contextlib.suppress(ClusterNotFound):
+            operation = await self._service.delete(name, self.record.uuid)
+            await self._service.finish(operation, f"delete {name}", duration("timeouts.delete"))
+
+    async def leave(self, *, keep: bool) -> None:
+        """Let the cluster go on without us: to the end of its lease, or with ``keep`` of its lifetime."""
+        self._stop_renewing()
+        if keep and self.lease.expires < self.lease.ends:
+            await self._update(_life(self.lease.ends), [EXPIRY])
+            self.lease.expires = self.lease.ends
+
+    def _stop_renewing(self) -> None:
+        if self._renewing is not None:
+            self._renewing.cancel()
+            self._renewing = None
+
+    async def _resized(self, operation: Operation, n: int, registered: Callable[[int], Awaitable[None]]) -> None:
+        what = f"scale {self.record.name} to {n} workers"
+        following = asyncio.ensure_future(self._service.finish(operation, what, duration("timeouts.scale")))
+        try:
+            await sooner(registered(n), following)
+            await following
+        finally:
+            following.cancel()
+            await self.refresh()
+
+    async def _update(self, config: dict[str, Any], mask: list[str], *, grace: int = 0) -> Operation:
+        """Begin an update, with the lease's renewal folded in; wait for another one to end first."""
+        until, name = self.lease.next(), self.record.name
+        if self._renewing is not None and until > self.lease.expires:
+            config, mask = config | _life(until), [*mask, EXPIRY]
+        limit = duration("timeouts.scale")
+        try:
+            async with asyncio.timeout(limit):
+                operation = await self._when_free(name, config, mask, grace)
+        except TimeoutError:
+            raise WaitTimeout(f"update {name}: another change of it is not done after {limit} s") from None
+        self.lease.expires = until if EXPIRY in mask else self.lease.expires
+        return operation
+
+    async def _when_free(self, name: str, config: dict[str, Any], mask: list[str], grace: int) -> Operation:
+        while True:
+            with contextlib.suppress(ClusterBusy):
+                return await self._service.update(name, {"config": config}, mask, grace=grace)
+            await asyncio.sleep(RETRY)
+
+    async def _renew(self) -> None:
+        """Move the lease on; a resize that is under way has done so already, and must not wait for us."""
+        if self._resizing.locked():
+            return
+        until = self.lease.next()
+        await self._service.update(self.record.name, {"config": _life(until)}, [EXPIRY])
+        self.lease.expires = until
+
+
+def _size_change(now: ClusterRecord, primary: int, secondary: int) -> tuple[dict[str, Any], list[str]]:
+    """Return what an update says, and its mask, to come to that many workers of each group."""
+    wanted = {
+        "worker_config": (now.workers, primary),
+        "secondary_worker_config": (now.secondary_workers, secondary),
+    }
+    changed = {group: after for group, (before, after) in wanted.items() if before != after}
+    config = {group: {"num_instances": after} for group, after in changed.items()}
+    return config, [f"config.{group}.num_instances" for group in changed]
+
+
+def _life(until: float) -> dict[str, Any]:
+    return {"lifecycle_config": {"auto_delete_time": {"seconds": math.ceil(until)}}}
