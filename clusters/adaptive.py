@@ -1,4 +1,4 @@
-"""Dask's adaptive scaling, by number alone: which machines leave is Dataproc's choice, and each moves its data first."""
+"""Dask's adaptive scaling, by number alone: which machines leave is Dataproc's choice; each moves its data first."""
 
 from __future__ import annotations
 

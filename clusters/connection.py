@@ -1,4 +1,4 @@
-"""How a client finds the scheduler: the connection file that the cluster's head leaves in staging (see init_actions)."""
+"""How a client finds the scheduler: the connection file that the cluster's head leaves in staging."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lease: Dataproc deletes the cluster by itself unless somebody who still needs it moves the time of that forward."""
+"""The lease: Dataproc deletes the cluster by itself unless somebody who needs it moves the time of that forward."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ async def keep_renewing(
                 await renew()
         except ClusterNotFound:
             return
-        except (DaskDataprocError, OSError, asyncio.TimeoutError) as error:
+        except (DaskDataprocError, OSError, TimeoutError) as error:
             log.warning("lease not renewed, it ends in %.0f s: %s", lease.left, error)

@@ -1,4 +1,4 @@
-"""Dataproc's API as this tool uses it: a thin, asynchronous adapter over Google's unmodified client, cloud or emulator."""
+"""Dataproc's API as this tool uses it: a thin, asynchronous adapter over Google's unmodified client."""
 
 from __future__ import annotations
 

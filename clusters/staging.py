@@ -1,4 +1,4 @@
-"""What the nodes need before they boot, put where they can read it: the scripts, the node programs, the kernel's packages."""
+"""What the nodes need before they boot, put where they can read it: scripts, node programs, the kernel's packages."""
 
 from __future__ import annotations
 

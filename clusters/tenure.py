@@ -62,7 +62,7 @@ class Tenure:
         return self.record
 
     def take_lease(self, length: float, ends: float) -> None:
-        """Know the lease: ``length`` seconds a renewal, to ``ends`` (unix seconds) at most unless it is beyond already."""
+        """Know the lease: ``length`` seconds a renewal, to ``ends`` (unix seconds) unless it is beyond already."""
         expires = math.inf if self.record.lease_expires is None else self.record.lease_expires
         self.lease = Lease(length, max(ends, expires), expires, self._service.clock)
 
