@@ -19,8 +19,12 @@ PYTEST := $(BIN)/python -m pytest --durations=15
 .PHONY: demo lab test check lock clean
 .DELETE_ON_ERROR:
 
+# Both use the emulator, whatever cloud project is configured: nothing is paid for.
+demo lab: export DASK_DATAPROC__PROJECT := local
+
 demo: $(INSTALLED)
-	@$(BIN)/python notebooks/demo.py
+	@$(BIN)/dask dataproc run notebooks/quickstart.ipynb -o out/quickstart.ipynb
+	@$(BIN)/dask dataproc dag notebooks/quickstart.ipynb -o out/dags
 
 lab: $(INSTALLED)
 	@$(BIN)/jupyter lab notebooks/quickstart.ipynb
