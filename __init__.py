@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .clusters.cluster import DataprocCluster
     from .clusters.errors import (
+        ClusterBusy,
         ClusterExists,
         ClusterFailed,
         ClusterNotFound,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         EmulatorError,
         NotebookError,
         PermissionDenied,
+        PriceUnknown,
         QuotaExceeded,
         ServiceError,
         SpecError,
@@ -38,9 +40,11 @@ __all__ = [
     "DaskDataprocError",
     "SpecError",
     "ConfigError",
+    "PriceUnknown",
     "ServiceError",
     "ClusterNotFound",
     "ClusterExists",
+    "ClusterBusy",
     "PermissionDenied",
     "QuotaExceeded",
     "Stockout",

@@ -51,7 +51,7 @@ def duration(key: str, bounds: tuple[int, int] = (0, 14 * 86400)) -> int:
     given = setting(key)
     try:
         value = seconds(given)
-    except ValueError:
+    except (ValueError, OverflowError):
         value = -1
     if not bounds[0] <= value <= bounds[1]:
         raise ConfigError(f"dataproc.{key}: {given!r} given, allowed is a duration of {bounds[0]} to {bounds[1]} s")

@@ -85,7 +85,7 @@ class Field:
             int: "a whole number",
             bool: "true or false",
             tuple: "a list of texts",
-            dict: "names and texts",
+            dict: "name=value pairs",
         }
         said = "one of " + ", ".join(self.choices) if self.choices else kinds[self.type]
         if self.unit == "duration":
@@ -101,9 +101,18 @@ class Field:
             return f"{said}, at least {low}"
         return f"{said}, at most {high}" if high is not None else said
 
+    @property
+    def example(self) -> str:
+        """Something that may be given, as a person types it."""
+        if self.unit == "duration":
+            return duration_text(self.default)
+        if self.choices:
+            return self.choices[0]
+        return self.like.partition(" ")[0] or str(self.default).lower()
+
     def refuse(self, given: Any) -> SpecError:
         """Return the error for ``given``."""
-        return refusal(self.name, given, self.allowed, self.help)
+        return refusal(self.name, given, self.allowed, f"{self.name}={self.example}   ({self.help})")
 
     def _within(self, value: Any) -> bool:
         size = value if isinstance(value, int) else len(value)

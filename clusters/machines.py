@@ -1,7 +1,7 @@
 """What a machine type's name says: its vCPUs and memory, predefined or custom. Pure: facts of Compute Engine, no call.
 
 Source: Compute Engine's documentation of machine families (cloud.google.com/compute/docs/machine-resource), written
-down by hand. Only the families that Dataproc clusters are usually made of are listed; other names are not refused for it.
+down by hand. Only the families that Dataproc clusters are usually made of are listed; `known_type` lets others pass.
 """
 
 from __future__ import annotations
@@ -162,8 +162,10 @@ def known_type(name: str) -> MachineType | None:
 
 
 def _unknown(name: str) -> SpecError:
-    series = name.rpartition("-")[0]
+    series, _, _ = name.rpartition("-")
     hint = (*get_close_matches(name, PREDEFINED, n=1), "n2-standard-4")[0]
+    if not NAME.fullmatch(name):
+        return _refuse(name, "a name like n2-standard-4 or n2-custom-4-16384", hint)
     if series in SERIES:
         return _refuse(name, f"{series} with {_listed(SERIES[series][1])} vCPUs", hint)
     return _refuse(name, f"standard, highmem, highcpu of {', '.join(FAMILIES)}, custom of {', '.join(CUSTOM)}", hint)
@@ -187,7 +189,7 @@ def _custom(name: str, parts: re.Match[str]) -> MachineType:
 
 
 def _refuse(name: str, allowed: str, hint: str) -> SpecError:
-    return SpecError(f"machine type: {name!r} given, allowed is {allowed}", hint)
+    return SpecError(f"machine type {name!r} given, allowed is {allowed}", hint)
 
 
 def _listed(sizes: tuple[int, ...]) -> str:

@@ -20,7 +20,8 @@ def translate(error: Any, what: str) -> ServiceError:
 
     said = " ".join(str(getattr(error, "message", error)).split())
     if quota := QUOTA.search(said):
-        line = f"{what}: {float(quota['asked']):g} {quota['metric']} asked, {float(quota['left']):g} left in the project's quota"
+        asked, left = float(quota["asked"]), float(quota["left"])
+        line = f"{what}: {asked:g} {quota['metric']} asked, {left:g} left in the project's quota"
         return QuotaExceeded(line, "a smaller cluster, another --region, or more quota from your administrator")
     if STOCKOUT.search(said):
         return Stockout(f"{what}: {said}", "another --zone or --worker-machine")

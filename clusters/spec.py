@@ -1,20 +1,55 @@
-"""The cluster a person asks for: one list of fields, from which options, validation, YAML, panels and Dataproc's config are made. Pure."""
+"""The cluster a person asks for: one list of fields, of which options, validation, YAML and panels are made. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import SpecError
-from .fields import Field, declare, fields_of, unknown
+from .fields import Field, declare, fields_of, refusal, unknown
+from .machines import known_type
 
 NAME = r"[a-z]([-a-z0-9]{0,49}[a-z0-9])?"
 LABEL = r"[a-z][a-z0-9_-]{0,62}"
-LABEL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}", re.ASCII)
+ACCELERATOR_COUNT = re.compile(r"[1-8]", re.ASCII)
+RESOURCE = r"[!-~]*"
+"""A resource's name, path or URL: printable, no spaces."""
+REPOSITORY = r"([!-,.-~][!-~]*)?"
+"""As `RESOURCE`, and no option of git's: it does not begin with a hyphen."""
 DAY = 86400
+
+
+def check_machines(given: str | tuple[str, ...], field: str) -> None:
+    """Refuse what is no machine type; one of a family that `machines` does not list is left to Compute Engine.
+
+    Raises
+    ------
+    SpecError
+        A malformed name, or a size that its family does not have.
+    """
+    for name in (given,) if isinstance(given, str) else given:
+        try:
+            known_type(name)
+        except SpecError as error:
+            raise SpecError(f"{field}: {error.message}", f"{field}={error.hint}") from None
+
+
+def check_accelerators(given: Mapping[str, str], field: str) -> None:
+    """Refuse counts that are not 1 to 8."""
+    for kind, count in given.items():
+        if not ACCELERATOR_COUNT.fullmatch(count):
+            raise refusal(field, f"{kind}={count}", "a count of 1 to 8 for each type", f"{field}={kind}=1")
+
+
+def check_label_values(given: Mapping[str, str], field: str) -> None:
+    """Refuse values that are too long or have other characters than Google Cloud's labels may have."""
+    for label, value in given.items():
+        if not LABEL_VALUE.fullmatch(value):
+            raise refusal(field, f"{label}={value}", "a value of at most 63 of a-z, 0-9, _ and -", f"{field}=team=risk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +65,27 @@ class ClusterSpec:
     'n2-standard-4'
     """
 
-    name: str = declare("", "the cluster's name, unique in project and region", pattern=NAME + "|")
-    project: str = declare("", "Google Cloud project id")
-    region: str = declare("us-central1", "Dataproc region", pattern=r"[a-z]+[-a-z0-9]*")
-    zone: str = declare("", "Compute Engine zone; left to Dataproc when empty", pattern=r"[-a-z0-9]*")
+    name: str = declare(
+        "",
+        "the cluster's name, unique in project and region",
+        pattern=NAME + "|",
+        like="dask-ana-1 (a-z, 0-9, -, at most 51)",
+    )
+    project: str = declare("", "Google Cloud project id", pattern=r"[-a-z0-9.:]*", like="my-project-1")
+    region: str = declare("us-central1", "Dataproc region", pattern=r"[a-z]+[-a-z0-9]*", like="europe-west1")
+    zone: str = declare(
+        "", "Compute Engine zone; left to Dataproc when empty", pattern=r"[-a-z0-9]*", like="europe-west1-b"
+    )
     runtime: str = declare("standalone", "how Dask runs on the nodes", choices=("standalone",))
-    image: str = declare("2.2-debian12", "Dataproc image version", pattern=r"\d+\.\d+(\.\d+)?-[a-z0-9]+")
-    master_machine: str = declare("n2-standard-4", "machine type of the master", low=1)
-    worker_machine: str = declare("n2-standard-4", "machine type of the workers", low=1)
+    image: str = declare(
+        "2.2-debian12", "Dataproc image version", pattern=r"\d+\.\d+(\.\d+)?-[a-z0-9]+", like="2.2-debian12"
+    )
+    master_machine: str = declare(
+        "n2-standard-4", "machine type of the master", like="n2-standard-4", high=63, check=check_machines
+    )
+    worker_machine: str = declare(
+        "n2-standard-4", "machine type of the workers", like="n2-standard-4", high=63, check=check_machines
+    )
     workers: int = declare(2, "primary workers; 0 makes a single-node cluster", unit="VMs", low=0, high=1000)
     secondary_workers: int = declare(0, "secondary workers", unit="VMs", low=0, high=1000)
     secondary_type: str = declare(
@@ -49,27 +97,59 @@ class ClusterSpec:
     master_disk_gb: int = declare(100, "boot disk of the master", unit="GB", low=30, high=65536)
     worker_disk_gb: int = declare(100, "boot disk of each worker", unit="GB", low=30, high=65536)
     local_ssds: int = declare(0, "local SSDs of 375 GB on each worker", unit="disks", low=0, high=8)
-    accelerators: dict[str, str] = declare({}, "GPUs of each worker, as type=count", pattern=r"[a-z0-9-]+")
-    network: str = declare("", "VPC network; not together with subnetwork")
-    subnetwork: str = declare("", "VPC subnetwork; not together with network")
-    tags: tuple[str, ...] = declare((), "network tags of the nodes", pattern=r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+    accelerators: dict[str, str] = declare(
+        {}, "GPUs of each worker, as type=count", pattern=r"[a-z0-9-]+", like="nvidia-l4=1", check=check_accelerators
+    )
+    network: str = declare("", "VPC network; not together with subnetwork", pattern=RESOURCE, like="default")
+    subnetwork: str = declare("", "VPC subnetwork; not together with network", pattern=RESOURCE, like="my-subnet")
+    tags: tuple[str, ...] = declare(
+        (), "network tags of the nodes", pattern=r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", like="dask,no-ssh"
+    )
     internal_ip_only: bool = declare(True, "nodes have no public address")
-    service_account: str = declare("", "service account of the nodes")
-    kms_key: str = declare("", "Cloud KMS key of the disks", pattern=r"(projects/.+/cryptoKeys/[^/]+)?")
-    filestore: str = declare("", "NFS export mounted at /shared, as server:/export", pattern=r"([^:\s]+:/\S*)?")
-    staging: str = declare("", "fsspec URL of the folder that nodes and kernel share", pattern=r"(\S+)?")
+    service_account: str = declare(
+        "", "service account of the nodes", pattern=r"([!-~]+@[!-~]+)?", like="dask@my-project.iam.gserviceaccount.com"
+    )
+    kms_key: str = declare(
+        "",
+        "Cloud KMS key of the disks",
+        pattern=r"(projects/[!-~]+/cryptoKeys/[!-.0-~]+)?",
+        like="projects/P/locations/L/keyRings/R/cryptoKeys/K",
+    )
+    filestore: str = declare(
+        "", "NFS export mounted at /shared", pattern=r"([!-9;-~]+:/[!-~]*)?", like="10.0.0.2:/export"
+    )
+    staging: str = declare(
+        "",
+        "fsspec URL of the folder that nodes and kernel share",
+        pattern=r"(\S(.*\S)?)?",
+        like="gs://my-bucket/dask",
+    )
     environment: str = declare("kernel", "packages of the nodes: the kernel's own", choices=("kernel",))
     queue: str = declare("interactive", "queue of the work", choices=("interactive", "batch", "background"))
     workload: str = declare("interactive", "workload profile", choices=("interactive", "etl", "ml", "analytics"))
-    git_repository: str = declare("", "repository that the nodes check out")
-    git_ref: str = declare("", "commit, tag or branch of git_repository")
+    git_repository: str = declare(
+        "", "repository that the nodes check out", pattern=REPOSITORY, like="https://github.com/ana/etl.git"
+    )
+    git_ref: str = declare("", "commit, tag or branch of git_repository", pattern=REPOSITORY, like="main")
     lifetime: int = declare(8 * 3600, "the cluster never lives longer", unit="duration", low=600, high=14 * DAY)
     idle_time: int = declare(
         3600, "without a task for so long, the lease is no longer renewed", unit="duration", low=300, high=14 * DAY
     )
-    labels: dict[str, str] = declare({}, "labels on the cluster", pattern=LABEL, high=20)
-    properties: dict[str, str] = declare({}, "Dataproc properties, as prefix:name=value", pattern=r"[a-z0-9-]+:\S+")
-    fallbacks: tuple[str, ...] = declare((), "worker machine types to try, in order, when the first is out of stock")
+    labels: dict[str, str] = declare(
+        {}, "labels on the cluster", pattern=LABEL, like="team=risk", high=20, check=check_label_values
+    )
+    properties: dict[str, str] = declare(
+        {},
+        "Dataproc properties, as prefix:name=value",
+        pattern=r"[a-z0-9-]+:[!-~]+",
+        like="dataproc:dataproc.logging.stackdriver.enable=false",
+    )
+    fallbacks: tuple[str, ...] = declare(
+        (),
+        "worker machine types to try, in order, when the first is out of stock",
+        like="n2d-standard-4,e2-standard-4",
+        check=check_machines,
+    )
 
     def __post_init__(self) -> None:
         for name, field in FIELDS.items():
@@ -97,17 +177,26 @@ class ClusterSpec:
     def to_dict(self, *, defaults: bool = False) -> dict[str, Any]:
         """Return the fields as plain values; those at their default only with ``defaults``."""
         values = {name: getattr(self, name) for name in FIELDS}
-        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+        plain = {k: _plain(v) for k, v in values.items()}
         return plain if defaults else {k: v for k, v in plain.items() if values[k] != FIELDS[k].default}
 
     @classmethod
     def from_yaml(cls, text: str) -> ClusterSpec:
-        """Return the spec written as a YAML mapping."""
+        """Return the spec written as a YAML mapping.
+
+        Raises
+        ------
+        SpecError
+            It is no YAML, no mapping, or wrong as in `from_dict`.
+        """
         import yaml
 
-        given = yaml.safe_load(text)
+        try:
+            given = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise SpecError(f"spec: not YAML: {' '.join(str(error).split())}", "workers: 4") from None
         if not isinstance(given, Mapping):
-            raise SpecError(f"spec: {type(given).__name__} given, allowed is a mapping of fields", "workers: 4")
+            raise refusal("spec", given, "a mapping of fields", "workers: 4")
         return cls.from_dict(given)
 
     def to_yaml(self) -> str:
@@ -134,36 +223,36 @@ FIELDS: dict[str, Field] = fields_of(ClusterSpec)
 def _known(names: Mapping[str, Any]) -> None:
     for name in names:
         if name not in FIELDS:
-            near = difflib.get_close_matches(name, FIELDS, n=3)
-            raise unknown(name, near or list(FIELDS), "field of a cluster")
+            raise unknown(name, FIELDS, "field of a cluster")
 
 
 def _check_together(spec: ClusterSpec) -> None:
     """Check what no field can say alone."""
-    if spec.workers == 1:
-        raise SpecError("workers: 1 given, allowed is 0 (single node) or 2 and more", "workers=2")
-    if spec.workers == 0 and spec.secondary_workers:
-        raise SpecError(
-            f"secondary_workers: {spec.secondary_workers} given, a single-node cluster (workers=0) has none",
-            "workers=2",
-        )
+    _check_sizes(spec)
     if spec.network and spec.subnetwork:
-        raise SpecError(
-            f"network: {spec.network!r} given together with subnetwork {spec.subnetwork!r}", "leave one empty"
-        )
-    if spec.zone and not spec.zone.startswith(spec.region):
-        raise SpecError(
-            f"zone: {spec.zone!r} given, allowed is a zone of region {spec.region}", f"zone={spec.region}-b"
-        )
-    if spec.min_workers > spec.max_workers:
-        raise SpecError(f"min_workers: {spec.min_workers} given, at most max_workers ({spec.max_workers})")
-    if spec.workers + spec.secondary_workers > spec.max_workers:
-        raise SpecError(
-            f"workers: {spec.workers + spec.secondary_workers} given, at most max_workers ({spec.max_workers})",
-            f"max_workers={spec.workers + spec.secondary_workers}",
-        )
+        raise refusal("network", spec.network, f"none together with subnetwork={spec.subnetwork}", "network=")
+    if spec.zone and spec.zone.rpartition("-")[0] != spec.region:
+        raise refusal("zone", spec.zone, f"a zone of region {spec.region}", f"zone={spec.region}-b")
     if spec.git_ref and not spec.git_repository:
-        raise SpecError(f"git_ref: {spec.git_ref!r} given without git_repository")
-    for label, value in spec.labels.items():
-        if len(value) > 63 or not all(c in LABEL_CHARACTERS for c in value):
-            raise SpecError(f"labels: {label}={value!r} given, a value has at most 63 of a-z, 0-9, _ and -")
+        raise refusal("git_ref", spec.git_ref, "none without git_repository", "git_repository=URL")
+
+
+def _check_sizes(spec: ClusterSpec) -> None:
+    asked = spec.workers + spec.secondary_workers
+    if spec.workers == 1:
+        raise refusal("workers", 1, "0 (single node) or 2 and more", "workers=2")
+    if spec.workers == 0 and spec.secondary_workers:
+        raise refusal("secondary_workers", spec.secondary_workers, "0 on a single node (workers=0)", "workers=2")
+    if spec.min_workers > spec.max_workers:
+        allowed = f"at most max_workers ({spec.max_workers})"
+        raise refusal("min_workers", spec.min_workers, allowed, f"max_workers={spec.min_workers}")
+    if asked > spec.max_workers:
+        allowed = f"at most max_workers ({spec.max_workers}) with secondary_workers"
+        raise refusal("workers", asked, allowed, f"max_workers={asked}")
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` as JSON has it, and nothing that the spec itself holds."""
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, dict) else value
