@@ -191,9 +191,15 @@ class Lifecycle:
 
 def masked(cluster: Proto, request: Proto) -> Proto:
     """Return a copy of ``cluster`` with the fields that an UpdateClusterRequest's mask names taken from the request."""
-    new = type(cluster)()
+    new, given = type(cluster)(), type(cluster)()
     new.CopyFrom(cluster)
-    request.update_mask.MergeMessage(request.cluster, new, True, True)
+    given.CopyFrom(request.cluster)
+    for path in request.update_mask.paths:  # MergeMessage passes over a field in a message that the request left out
+        message = given
+        for parent in path.split(".")[:-1]:
+            message = getattr(message, parent)
+            message.SetInParent()
+    request.update_mask.MergeMessage(given, new, True, True)
     return new
 
 

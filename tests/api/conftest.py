@@ -170,6 +170,16 @@ def dataproc() -> Iterator[Dataproc]:
 @pytest.fixture
 def own_dataproc() -> Iterator[Callable[..., Dataproc]]:
     """Starts emulators of this test alone: ``own_dataproc("--idle", "1")``."""
+    yield from _starter()
+
+
+@pytest.fixture(scope="module")
+def module_dataproc() -> Iterator[Callable[..., Dataproc]]:
+    """Starts emulators of this module's tests."""
+    yield from _starter()
+
+
+def _starter() -> Iterator[Callable[..., Dataproc]]:
     made: list[Dataproc] = []
 
     def start(*arguments: str) -> Dataproc:
