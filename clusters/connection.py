@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,8 +50,7 @@ class Connection:
 
 async def find(staging: str, uuid: str) -> Connection:
     """Return the connection of cluster ``uuid`` as soon as its head has published it; the caller bounds the wait."""
-    url = f"{staging.rstrip('/')}/clusters/{uuid}/connection.json"
-    read, pause = _reader(url)
+    read, pause = _reader(f"{_folder(staging, uuid)}/connection.json")
     while True:
         try:
             return Connection(**json.loads(await read()))
@@ -57,9 +58,35 @@ async def find(staging: str, uuid: str) -> Connection:
             await asyncio.sleep(pause)
 
 
+async def forget(staging: str, uuid: str) -> None:
+    """Remove what cluster ``uuid`` left in staging, if that may be done: the keys of one that has gone open nothing."""
+    folder = _folder(staging, uuid)
+    path = _local(folder)
+    if path is not None:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+
+    def remote() -> None:
+        import fsspec
+
+        filesystem, target = fsspec.core.url_to_fs(folder)
+        filesystem.rm(target, recursive=True)
+
+    with contextlib.suppress(Exception):  # each file system has its own errors
+        await asyncio.to_thread(remote)
+
+
+def _folder(staging: str, uuid: str) -> str:
+    return f"{staging.rstrip('/')}/clusters/{uuid}"
+
+
+def _local(url: str) -> Path | None:
+    return Path(url.removeprefix("file://")) if "://" not in url or url.startswith("file://") else None
+
+
 def _reader(url: str) -> tuple[Callable[[], Awaitable[str | bytes]], float]:
-    if "://" not in url or url.startswith("file://"):
-        path = Path(url.removeprefix("file://"))
+    path = _local(url)
+    if path is not None:
 
         async def local() -> str:
             return path.read_text()

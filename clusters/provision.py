@@ -82,8 +82,7 @@ class Provision:
         with self.phases.phase("undo", f"deleting {self.spec.name}"), contextlib.suppress(ClusterNotFound):
             record = await self.service.get(self.spec.name)
             if record.metadata.get(REQUEST) == self.request_id:
-                operation = await self.service.delete(record.name, record.uuid)
-                await self.service.finish(operation, f"delete {record.name}", duration("timeouts.delete"))
+                await self.service.remove(record)
 
     async def existing(self) -> ClusterRecord:
         """Return the cluster of that name, if it can be attached to.

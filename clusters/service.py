@@ -11,6 +11,7 @@ from typing import Any
 
 from .clock import REAL, Clock
 from .config import LOCAL, duration
+from .connection import forget
 from .errors import ClusterFailed, ConfigError, ServiceError, WaitTimeout
 from .local import Endpoint, emulator_start
 from .record import ClusterRecord, from_message
@@ -42,6 +43,7 @@ class Service:
     def __init__(self, project: str, region: str):
         self.project, self.region = project, region
         self.clock: Clock = REAL
+        self._client: Any = None
         self._poll = LOCAL_POLL if project == LOCAL else CLOUD_POLL
         self._place = {"project_id": project, "region": region}
         self._timeout = duration("timeouts.call")
@@ -59,7 +61,8 @@ class Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.transport.close()
+        if self._client is not None:  # it was not made if entering failed or was cancelled
+            await self._client.transport.close()
 
     async def create(self, cluster: Mapping[str, Any], request_id: str) -> Operation:
         """Ask for ``cluster``, a Cluster of the v1 API; the same ``request_id`` never makes two."""
@@ -86,6 +89,13 @@ class Service:
         """Delete cluster ``name``; with ``uuid``, only if it is still that one."""
         request = self._place | {"cluster_name": name, "cluster_uuid": uuid, "request_id": new_request_id()}
         return await self._begin(f"delete {name}", self._client.delete_cluster, request)
+
+    async def remove(self, record: ClusterRecord) -> None:
+        """Delete the cluster of ``record``, wait until it has gone and take its keys out of staging."""
+        operation = await self.delete(record.name, record.uuid)
+        await self.finish(operation, f"delete {record.name}", duration("timeouts.delete"))
+        if record.staging:
+            await forget(record.staging, record.uuid)
 
     async def get(self, name: str) -> ClusterRecord:
         """Return the record of cluster ``name``."""

@@ -98,10 +98,8 @@ class Tenure:
     async def delete(self) -> None:
         """Delete the cluster and wait until it has gone."""
         self._stop_renewing()
-        name = self.record.name
-        with self._phases.phase("down", name), contextlib.suppress(ClusterNotFound):
-            operation = await self._service.delete(name, self.record.uuid)
-            await self._service.finish(operation, f"delete {name}", duration("timeouts.delete"))
+        with self._phases.phase("down", self.record.name), contextlib.suppress(ClusterNotFound):
+            await self._service.remove(self.record)
 
     async def leave(self, *, keep: bool) -> None:
         """Let the cluster go on without us: to the end of its lease, or with ``keep`` of its lifetime."""
