@@ -1,0 +1,88 @@
+"""What a notebook's kernel leaves on disk for its next one: which cluster is this notebook's own."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..clusters.paths import private, state_dir
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A notebook's own cluster.
+
+    Attributes
+    ----------
+    name, uuid, project, region : str
+        The cluster; another one that took its name later has another uuid.
+    keep : bool
+        Whether it was to outlive its notebook.
+    names : sequence of str
+        What client and cluster are called in the notebook.
+    """
+
+    name: str
+    uuid: str
+    project: str
+    region: str
+    keep: bool
+    names: Sequence[str]
+
+
+class NotebookRecord:
+    """The file of one notebook, held by one kernel at a time.
+
+    Two kernels of the same notebook (two servers, a copy of the tab) cannot both have it: the first locks it for as
+    long as it lives, the other one does without. The operating system lets go of the lock however the first one ends.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook's path, as Jupyter gives it in ``JPY_SESSION_NAME``; a rename does not change it for its kernel.
+    """
+
+    def __init__(self, notebook: str):
+        self.path = record_path(notebook)
+        self._lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.ours = self._claim()
+
+    def read(self) -> Own | None:
+        """Return what the last kernel left; None if nothing, or nothing that can be read."""
+        if not self.ours:
+            return None
+        try:
+            return Own(**json.loads(self.path.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def write(self, own: Own) -> None:
+        """Leave ``own`` for the next kernel, whole or not at all."""
+        if self.ours:
+            fresh = self.path.with_suffix(".new")
+            fresh.touch(mode=0o600)
+            fresh.write_text(json.dumps(asdict(own)))
+            fresh.replace(self.path)
+
+    def clear(self) -> None:
+        """Leave nothing."""
+        if self.ours:
+            self.path.unlink(missing_ok=True)
+
+    def _claim(self) -> bool:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def record_path(notebook: str) -> Path:
+    """Return where the record of ``notebook`` is, if there is one."""
+    key = hashlib.sha256(notebook.encode()).hexdigest()[:16]
+    return private(state_dir() / "sessions") / f"{key}.json"

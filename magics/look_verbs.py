@@ -1,0 +1,179 @@
+"""The verbs that look at clusters and change nothing: list, status, cost, logs, dashboard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..clusters.errors import ClusterNotFound
+from .front import Front, pass_front
+from .options import json_option, name_argument, place_options
+from .reach import Place, cluster_of, mine, now_at, only_name
+from .render import Table, money, size, span
+
+if TYPE_CHECKING:
+    from ..clusters.cluster import DataprocCluster
+    from ..clusters.record import ClusterRecord
+
+REACHABLE = ("RUNNING", "UPDATING")
+"""States in which a scheduler answers."""
+SECTIONS = {"boot": "Cluster", "head": "Scheduler"}
+"""What Dask calls the logs of the way up and of the scheduler; every other name it has is a worker's address."""
+
+
+@click.command("list")
+@place_options
+@click.option("--all", "everybody", is_flag=True, help="Everybody's, not only yours.")
+@json_option
+@pass_front
+def list_(front: Front, place: Place, everybody: bool, as_json: bool) -> None:
+    """List your clusters that this tool made."""
+    from ..clusters.fleet import list_clusters
+
+    records = list_clusters(**place.keywords()) if everybody else mine(place)
+    if as_json:
+        front.document([record.to_dict() for record in records])
+    else:
+        front.show(records_table(records, place))
+
+
+@click.command()
+@name_argument
+@place_options
+@json_option
+@pass_front
+def status(front: Front, name: str, place: Place, as_json: bool) -> None:
+    """Show a cluster's state, size, cost and lease."""
+    own = front.session.cluster if front.session else None
+    if own is None or name not in ("", own.name):
+        record = _record(name or only_name(place), place)
+        if record.status not in REACHABLE:
+            front.document(record.to_dict()) if as_json else front.show(Table(_state(record)))
+            return
+        name = record.name
+    with cluster_of(front, name, place) as cluster:
+        record = cluster.refresh()
+        known = _measured(cluster)
+        front.document(record.to_dict() | known) if as_json else front.show(
+            Table(_state(record) + _life(cluster, known))
+        )
+
+
+@click.command()
+@name_argument
+@place_options
+@json_option
+@pass_front
+def cost(front: Front, name: str, place: Place, as_json: bool) -> None:
+    """Show what a cluster has cost so far, at list prices."""
+    from ..clusters.config import LOCAL
+    from ..clusters.prices import as_of
+
+    with cluster_of(front, name, place) as cluster:
+        price, spent, where = cluster.price_per_hour, cluster.cost, cluster.record.project
+        if as_json:
+            known = {"name": cluster.name, "price_per_hour": price, "cost": spent, "currency": "USD"}
+            front.document(known | {"created": cluster.record.created, "prices": as_of()})
+            return
+        rows = [
+            ("name", cluster.name),
+            ("price per hour", money(price)),
+            ("cost so far", money(spent)),
+            ("prices", as_of()),
+        ]
+        billed = [("billed", "nothing: this is the emulator; in the cloud it would be so")] if where == LOCAL else []
+        front.show(Table(rows + billed))
+
+
+@click.command()
+@name_argument
+@click.option(
+    "--of", "part", type=click.Choice(["all", "boot", "head", "workers"]), default="all", help="Whose [default all]."
+)
+@place_options
+@pass_front
+def logs(front: Front, name: str, part: str, place: Place) -> None:
+    """Show what a cluster logged.
+
+    boot is its way up as seen from here, head its scheduler.
+    """
+    wanted = {
+        "cluster": part in ("all", "boot"),
+        "scheduler": part in ("all", "head"),
+        "workers": part in ("all", "workers"),
+    }
+    with cluster_of(front, name, place) as cluster:
+        found = cluster.get_logs(**wanted)
+    titles = {dask: ours for ours, dask in SECTIONS.items()}
+    for key, text in sorted(found.items(), key=lambda item: (item[0] not in titles, item[0])):
+        front.result(f"== {titles.get(key, f'worker {key}')}\n{text}\n")
+
+
+@click.command()
+@name_argument
+@click.option("--open", "browse", is_flag=True, help="Open it in this machine's browser.")
+@place_options
+@pass_front
+def dashboard(front: Front, name: str, browse: bool, place: Place) -> None:
+    """Show the address of a cluster's Dask dashboard."""
+    with cluster_of(front, name, place) as cluster:
+        link = cluster.dashboard_link
+    front.show(Table([("dashboard", link)]))
+    if browse:
+        click.launch(link)
+
+
+def records_table(records: Sequence[ClusterRecord], place: Place) -> Table:
+    """Return clusters as a table, one a row."""
+    header = ("name", "status", "workers", "age", "lease left", "owner")
+    now = now_at(place)
+    return Table([_line(record, now) for record in records], header, f"No clusters in {place}")
+
+
+def _record(name: str, place: Place) -> ClusterRecord:
+    from ..clusters.fleet import list_clusters
+
+    for record in list_clusters(**place.keywords()):
+        if record.name == name:
+            return record
+    raise ClusterNotFound(f"no cluster {name} in {place}", "%dask_cluster list")
+
+
+def _line(record: ClusterRecord, now: float) -> tuple[str, ...]:
+    left = span(record.lease_expires - now) if record.lease_expires else "no lease"
+    return (record.name, record.status, str(record.total_workers), span(now - record.created), left, record.owner)
+
+
+def _state(record: ClusterRecord) -> list[tuple[str, str]]:
+    said = f"{record.status}: {record.detail}" if record.detail else record.status
+    return [("name", record.name), ("place", f"{record.project}/{record.region}"), ("state", said)]
+
+
+def _measured(cluster: DataprocCluster) -> dict[str, Any]:
+    """Return what is known of a living cluster besides its record, as JSON has it."""
+    workers = cluster.sync(cluster.scheduler_comm.identity, n_workers=-1)["workers"].values()
+    return {
+        "registered": len(workers),
+        "threads": sum(worker["nthreads"] for worker in workers),
+        "memory": sum(worker.get("metrics", {}).get("memory", 0) for worker in workers),
+        "memory_limit": sum(worker["memory_limit"] for worker in workers),
+        "price_per_hour": cluster.price_per_hour,
+        "cost": cluster.cost,
+        "lease_left": cluster.lease.left if math.isfinite(cluster.lease.left) else None,
+        "scheduler": cluster.scheduler_address,
+        "dashboard": cluster.dashboard_link,
+    }
+
+
+def _life(cluster: DataprocCluster, known: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("workers", f"{known['registered']} of {cluster.record.total_workers}, {known['threads']} threads"),
+        ("memory", f"{size(known['memory'])} of {size(known['memory_limit'])}"),
+        ("price per hour", money(known["price_per_hour"])),
+        ("cost so far", money(known["cost"])),
+        ("lease left", "no lease" if known["lease_left"] is None else span(known["lease_left"])),
+        ("dashboard", known["dashboard"]),
+    ]
