@@ -1,0 +1,44 @@
+"""All the clusters of a project and region that this tool made, for those who hold none of them: list, find, delete."""
+
+from __future__ import annotations
+
+from .config import LOCAL, default_project, default_region, duration
+from .dataproc_config import MARK
+from .record import ClusterRecord
+from .service import Service
+from .spec import FIELDS
+from .sync import run
+
+
+def list_clusters(project: str | None = None, region: str | None = None) -> list[ClusterRecord]:
+    """Return the clusters that labels say are this tool's, in the given or the configured place."""
+
+    async def listed() -> list[ClusterRecord]:
+        async with _service(project, region) as service:
+            return await service.list({MARK: "*"})
+
+    return run(listed())
+
+
+def delete_cluster(name: str, project: str | None = None, region: str | None = None) -> ClusterRecord:
+    """Delete cluster ``name`` and return what it was.
+
+    Raises
+    ------
+    ClusterNotFound
+        There is none.
+    """
+
+    async def deleted() -> ClusterRecord:
+        async with _service(project, region) as service:
+            record = await service.get(name)
+            operation = await service.delete(name, record.uuid)
+            await service.finish(operation, f"delete {name}", duration("timeouts.delete"))
+            return record
+
+    return run(deleted())
+
+
+def _service(project: str | None, region: str | None) -> Service:
+    where = project or default_project()[0] or LOCAL
+    return Service(where, region or default_region()[0] or FIELDS["region"].default)
