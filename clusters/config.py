@@ -64,7 +64,7 @@ def resolve(spec: ClusterSpec | Mapping[str, Any] | None = None, *, local: bool 
     Parameters
     ----------
     spec : ClusterSpec or mapping, optional
-        What to start from.
+        What to start from; a field of a ClusterSpec that is at its default counts as not given.
     local : bool
         Use the emulator whatever project is configured.
     **fields
@@ -133,7 +133,11 @@ def _gcloud() -> configparser.ConfigParser:
         active.read_text().strip() if active.exists() else "default"
     )
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read(folder / "configurations" / f"config_{name}")
+    written = folder / "configurations" / f"config_{name}"
+    try:
+        parser.read(written)
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise ConfigError(f"{written} cannot be read: {' '.join(str(error).split())}", "gcloud init") from None
     return parser
 
 

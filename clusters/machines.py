@@ -162,12 +162,13 @@ def known_type(name: str) -> MachineType | None:
 
 
 def _unknown(name: str) -> SpecError:
-    series, _, _ = name.rpartition("-")
     hint = (*get_close_matches(name, PREDEFINED, n=1), "n2-standard-4")[0]
     if not NAME.fullmatch(name):
         return _refuse(name, "a name like n2-standard-4 or n2-custom-4-16384", hint)
-    if series in SERIES:
-        return _refuse(name, f"{series} with {_listed(SERIES[series][1])} vCPUs", hint)
+    series, _, size = name.rpartition("-")
+    if series in SERIES and size.isdigit():
+        _, sizes = SERIES[series]
+        return _refuse(name, f"{series} with {_listed(sizes)} vCPUs", f"{series}-{_nearest(sizes, int(size))}")
     return _refuse(name, f"standard, highmem, highcpu of {', '.join(FAMILIES)}, custom of {', '.join(CUSTOM)}", hint)
 
 
@@ -177,7 +178,7 @@ def _custom(name: str, parts: re.Match[str]) -> MachineType:
     if limits is None:
         raise _refuse(name, f"a custom type of {', '.join(CUSTOM)}", "n2-custom-4-16384")
     if vcpus not in limits.vcpus:
-        near = min(limits.vcpus, key=lambda size: abs(size - vcpus))
+        near = _nearest(limits.vcpus, vcpus)
         raise _refuse(name, f"{_listed(limits.vcpus)} vCPUs", f"{family}-custom-{near}-{near * 4096}")
     if extended and not limits.extended:
         raise _refuse(name, f"no extended memory in {family}", f"{family}-custom-{vcpus}-{vcpus * 4096}")
@@ -190,6 +191,10 @@ def _custom(name: str, parts: re.Match[str]) -> MachineType:
 
 def _refuse(name: str, allowed: str, hint: str) -> SpecError:
     return SpecError(f"machine type {name!r} given, allowed is {allowed}", hint)
+
+
+def _nearest(sizes: tuple[int, ...], asked: int) -> int:
+    return min(sizes, key=lambda size: abs(size - asked))
 
 
 def _listed(sizes: tuple[int, ...]) -> str:

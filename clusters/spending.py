@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .prices import Interval, Price, PriceUnknown, cost, groups_of, price_per_hour
+from .errors import PriceUnknown
+from .prices import Interval, Price, cost, groups_of, price_per_hour
 from .spec import ClusterSpec
 
 

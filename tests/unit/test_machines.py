@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dask_dataproc.clusters.errors import SpecError
-from dask_dataproc.clusters.machines import PREDEFINED, machine_type
+from dask_dataproc.clusters.machines import PREDEFINED, known_type, machine_type
 from dask_dataproc.init_actions.shape import worker_shape
 
 GIB = 1 << 30
@@ -58,6 +58,33 @@ def test_a_wrong_name_is_refused_with_what_is_allowed_and_a_name_that_exists(nam
     assert f"{name!r} given, allowed is" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert machine_type(refused.value.hint).name == refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "n4-standard-4",
+        "c4-standard-8-lssd",
+        "c4a-highmem-16",
+        "m3-ultramem-32",
+        "a2-highgpu-1g",
+        "f1-micro",
+        "n4-custom-4-16384",
+        "c3-standard-8-lssd",
+    ],
+)
+def test_a_type_of_another_family_is_not_known_and_not_refused(name):
+    assert known_type(name) is None
+    with pytest.raises(SpecError, match=f"{name!r} given"):
+        machine_type(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["n2-standard-5", "n2-standart-4", "n2-custom-5-16384", "m5.xlarge", "Standard_D4", ""]
+)
+def test_a_size_that_a_listed_family_does_not_have_is_refused(name):
+    with pytest.raises(SpecError):
+        known_type(name)
 
 
 @given(st.text(max_size=30) | st.from_regex(r"[a-z]{1,2}[0-9]-custom-[0-9]{1,9}-[0-9]{1,9}(-ext)?", fullmatch=True))
