@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from .clock import Clock
 from .config import duration, setting
@@ -41,8 +41,23 @@ def emulator_start(*, redirect: bool = False) -> Endpoint:
     EmulatorError
         It did not listen within ``dataproc.timeouts.emulator``; the message has the end of its log.
     """
-    if not _listening():
-        process = _launch(redirect)
+    return emulator_ready(emulator_launch(redirect=redirect))
+
+
+def emulator_launch(*, redirect: bool = False) -> subprocess.Popen[bytes] | None:
+    """Start an emulator unless one listens, and return at once; `emulator_ready` waits for it."""
+    return None if emulator_status() else _launch(_command(redirect))
+
+
+def emulator_ready(process: subprocess.Popen[bytes] | None) -> Endpoint:
+    """Return the endpoint of the emulator that `emulator_launch` found or started, as soon as it listens.
+
+    Raises
+    ------
+    EmulatorError
+        As of `emulator_start`.
+    """
+    if process is not None:
         _wait(process)
     return endpoint()
 
@@ -54,7 +69,7 @@ def endpoint() -> Endpoint:
 
 
 def emulator_status() -> dict[str, Any] | None:
-    """Return what the running emulator says of itself, or None."""
+    """Return what the running emulator says of itself, or None; one that is about to say it does not run yet."""
     if not _listening():
         return None
     with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
@@ -67,13 +82,13 @@ def emulator_stop(timeout: float = 15.0) -> bool:
     about = emulator_status()
     if about is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(about["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + timeout
-    while _listening():
-        if time.monotonic() > deadline:
-            raise EmulatorError(f"the emulator (pid {about['pid']}) still listens {timeout:.0f} s after SIGTERM")
-        time.sleep(POLL)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(about["pid"])
+        process.terminate()
+        try:
+            process.wait(timeout)
+        except psutil.TimeoutExpired:
+            raise EmulatorError(f"the emulator (pid {process.pid}) still runs {timeout:.0f} s after SIGTERM") from None
     return True
 
 
@@ -95,7 +110,7 @@ def _listening() -> bool:
     return True
 
 
-def _launch(redirect: bool) -> subprocess.Popen[bytes]:
+def _command(redirect: bool) -> list[str]:
     command = [
         sys.executable,
         "-m",
@@ -106,9 +121,13 @@ def _launch(redirect: bool) -> subprocess.Popen[bytes]:
         str(state_dir()),
     ]
     command += ["--clock-scale", str(_scale()), "--idle", str(duration("emulator.idle"))]
+    return command + ["--redirect"] * redirect
+
+
+def _launch(command: list[str]) -> subprocess.Popen[bytes]:
     with open(emulator_log(), "ab") as log:
         return subprocess.Popen(
-            command + ["--redirect"] * redirect,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -129,13 +148,16 @@ def _scale() -> float:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
+    command: Any = process.args
     limit = duration("timeouts.emulator")
     deadline = time.monotonic() + limit
-    while not _listening():
+    while emulator_status() is None:
         ended = process.poll()
-        if ended or time.monotonic() > deadline:  # status 0: another process won the lock and will listen
+        if ended or time.monotonic() > deadline:
             why = f"ended with status {ended}" if ended else f"did not listen within {limit} s"
             raise EmulatorError(f"the emulator {why}: {_last_lines()}", f"less {emulator_log()}")
+        if ended == 0:  # another had the lock: one that will listen soon, or one on its way out
+            process = _launch(command)
         time.sleep(POLL)
 
 

@@ -123,7 +123,8 @@ async def serve(settings: Settings, machines: Machines) -> None:
     emulator = Emulator(api, machines, clock, state)
     emulator.recover()
     path = settings.runtime / SOCKET
-    path.unlink(missing_ok=True)
+    for name in (SOCKET, ANNOUNCEMENT):  # of a server that was killed
+        (settings.runtime / name).unlink(missing_ok=True)
     options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0)]
     server = grpc.aio.server(options=options)
     server.add_generic_rpc_handlers(handlers(api, emulator.services(state / "diagnostics"), emulator.activity))

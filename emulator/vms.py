@@ -126,6 +126,7 @@ class Machines:
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
         self._reports.cancel()
+        self._zygote.terminate()  # while it imports, it would not notice
         await asyncio.to_thread(self._zygote.wait)
 
     async def boot(self, vm: VmSpec) -> Vm:
