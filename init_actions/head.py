@@ -16,6 +16,9 @@ from . import connection, notify, settings
 from .keys import make_keys
 from .metadata import read_metadata
 
+PLOTS_AFTER = 1.0
+"""Seconds after its start that a head imports the plots: until then the workers and the first tasks need the interpreter."""
+
 
 async def main(metadata: dict[str, str]) -> None:
     """Run the scheduler until SIGTERM or until it is told to close.
@@ -68,6 +71,7 @@ async def _show_dashboard(scheduler: Scheduler) -> None:
     """Add the plots to a scheduler that started without them: their import takes longer than its start."""
     if _dashboard_is_imported():
         return
+    await asyncio.sleep(PLOTS_AFTER)
     with contextlib.suppress(ImportError):
         await asyncio.to_thread(__import__, "distributed.dashboard.scheduler")
         sys.modules["distributed.dashboard.scheduler"].connect(
