@@ -17,7 +17,7 @@ from .keys import make_keys
 from .metadata import read_metadata
 
 PLOTS_AFTER = 1.0
-"""Seconds after its start that a head imports the plots: until then the workers and the first tasks need the interpreter."""
+"""Seconds until a head imports the plots: at first the workers and the first tasks need its interpreter."""
 
 
 async def main(metadata: dict[str, str]) -> None:
@@ -37,8 +37,9 @@ async def main(metadata: dict[str, str]) -> None:
         await asyncio.to_thread(connection.publish, url, content)
         notify.ready()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.ensure_future(scheduler.close()))
-        await _show_dashboard(scheduler)
+        plots = asyncio.create_task(_show_dashboard(scheduler))
         await scheduler.finished()
+        plots.cancel()
 
 
 def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Scheduler:
