@@ -1,0 +1,50 @@
+"""Run in an Airflow's own Python: parse one DAG file, run it once, and print what became of it as one JSON document.
+
+    python dag_run.py DAG_FILE [CONF_JSON]
+
+Without CONF_JSON the file is only parsed. The database in AIRFLOW_HOME is made here if there is none.
+"""
+
+import contextlib
+import inspect
+import json
+import os
+import sys
+
+
+def main() -> None:
+    path, *conf = sys.argv[1:]
+    with contextlib.redirect_stdout(sys.stderr):  # Airflow logs to stdout; the answer is alone there
+        answer = parse(path) if not conf else run(path, json.loads(conf[0]))
+    print(json.dumps(answer))
+
+
+def parse(path: str) -> dict:
+    bag = dag_bag(path)
+    return {"errors": bag.import_errors, "dags": sorted(bag.dags)}
+
+
+def run(path: str, conf: dict) -> dict:
+    from airflow.utils import db
+
+    if not os.path.exists(os.path.join(os.environ["AIRFLOW_HOME"], "airflow.db")):
+        db.initdb()
+    bag = dag_bag(path)
+    assert not bag.import_errors, bag.import_errors
+    (dag,) = bag.dags.values()
+    manual = {"logical_date": None} if "logical_date" in inspect.signature(dag.test).parameters else {}
+    dag_run = dag.test(run_conf=conf, **manual)
+    tasks = {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
+    return {"state": str(dag_run.state), "tasks": tasks}
+
+
+def dag_bag(path: str):
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 2
+        from airflow.models.dagbag import DagBag
+    return DagBag(path)
+
+
+if __name__ == "__main__":
+    main()
