@@ -105,8 +105,8 @@ def test_any_field_may_stand_in_dask_config(gcloud):
 
 
 def test_an_unknown_field_is_refused_with_the_nearest(gcloud):
-    with pytest.raises(SpecError, match="'wokers': no such field of a cluster, the nearest is workers"):
-        resolve(wokers=3)
+    with pytest.raises(SpecError, match="'workerz': no such field of a cluster, the nearest is workers"):
+        resolve(workerz=3)
 
 
 def test_each_cluster_gets_a_name_and_its_owners_label(gcloud, monkeypatch):

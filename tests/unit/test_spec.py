@@ -163,7 +163,7 @@ def test_the_default_and_the_example_of_a_field_are_right_values(field):
         ({"worker_disk_gb": 20}, "worker_disk_gb: 20 given, allowed is a whole number, 30 to 65536", None),
         ({"queue": "fast"}, "queue: 'fast' given, allowed is one of interactive, batch, background", None),
         ({"git_ref": "--upload-pack=x"}, "git_ref: '--upload-pack=x' given, allowed is text like main", None),
-        ({"wokers": 3}, "'wokers': no such field of a cluster, the nearest is workers", "workers"),
+        ({"workerz": 3}, "'workerz': no such field of a cluster, the nearest is workers", "workers"),
         ({"workers": 1}, "workers: 1 given, allowed is 0 (single node) or 2 and more", "workers=2"),
         (
             {"workers": 0, "secondary_workers": 3},
