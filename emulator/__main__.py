@@ -17,7 +17,7 @@ DESCRIPTION = "Dataproc on one machine, for development and tests: the v1 API on
 def main() -> None:
     """Start the server unless one has the lock."""
     given = _arguments()
-    given.runtime, given.state = given.runtime.absolute(), given.state.absolute()
+    given.runtime, given.state = given.runtime.resolve(), given.state.resolve()
     given.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
     (given.state / "emulator").mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(given.runtime / "emulator.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -94,8 +94,7 @@ def build() -> descriptor_pb2.FileDescriptorSet:
         for rpc, request in recorded_rpcs(_transport(service, transport)).items():
             entry.method.add(name=rpc, input_type=f".{request.full_name}", output_type=".google.protobuf.Empty")
             _collect(request.file, files)
-    metadata: Any = dataproc_v1.ClusterOperationMetadata
-    _collect(metadata.pb().DESCRIPTOR.file, files)
+    _collect(dataproc_v1.ClusterOperationMetadata.pb().DESCRIPTOR.file, files)
     _collect(descriptor_pool.Default().FindFileByName("google/protobuf/empty.proto"), files)
     services.dependency.extend(files)
     messages = [descriptor_pb2.FileDescriptorProto.FromString(file.serialized_pb) for file in files.values()]
@@ -112,7 +111,8 @@ def recorded_rpcs(transport: type) -> dict[str, Any]:
 
     def record(path: str, request_serializer: Any, **_: Any) -> None:
         message = getattr(request_serializer, "__self__", None)
-        if hasattr(message, "pb"):  # the mixed-in services, longrunning and IAM, are no proto-plus messages
+        # The mixed-in services, longrunning and IAM, have no proto-plus messages.
+        if message is not None and hasattr(message, "pb"):
             seen[path.rpartition("/")[2]] = message.pb().DESCRIPTOR
 
     instance = object.__new__(transport)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
+import signal
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +19,8 @@ from .vms import BootError, Machines, Vm, VmSpec
 
 BOOT_TIMEOUT = 120.0
 """Real seconds until a VM that is not ready has failed."""
+EVICTION = 0.01
+"""Real seconds that the kernel gets to end killed processes, until they are looked for again."""
 log = logging.getLogger(__name__)
 
 
@@ -79,15 +83,18 @@ class Fleet:
     Parameters
     ----------
     machines : Machines
+    folder : Path
+        Below it each of the VMs has its folder, in which its processes live.
     vms : iterable of Vm
         Those that an earlier server booted.
     changed : callable
         Called at once when a VM has come or gone, to keep that on disk.
     """
 
-    def __init__(self, machines: Machines, vms: Iterable[Vm], changed: Callable[[], None]) -> None:
+    def __init__(self, machines: Machines, folder: Path, vms: Iterable[Vm], changed: Callable[[], None]) -> None:
         self.vms = {vm.name: vm for vm in vms}
         self._machines = machines
+        self._folder = folder
         self._changed = changed
         self._booting: set[asyncio.Future[list[None]]] = set()
 
@@ -96,7 +103,7 @@ class Fleet:
         return name in self.vms and self._machines.alive(self.vms[name])
 
     async def boot(self, specs: Iterable[VmSpec]) -> None:
-        """Start VMs, all at once. A call that is cancelled still starts them: `power_cut` finds every one."""
+        """Start VMs, all at once. A call that is cancelled still starts them: `power_off` finds every one."""
         booting = asyncio.gather(*(self._boot(spec) for spec in specs))
         self._booting.add(booting)
         booting.add_done_callback(self._booting.discard)
@@ -123,6 +130,16 @@ class Fleet:
         heads = [name for name, vm in self.vms.items() if "head" in vm.programs]
         await self.shutdown([name for name in self.vms if name not in heads], grace)
         await self.shutdown(heads, grace)
+        await self._evict()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _evict(self) -> None:
+        """Kill what still lives in the cluster's folder: VMs of a server that was killed before it wrote them down."""
+        while pids := _inhabitants(self._folder):
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(EVICTION)
 
     async def _boot(self, spec: VmSpec) -> None:
         if spec.name in self.vms:
@@ -134,5 +151,13 @@ class Fleet:
         await self._machines.shutdown(vm, grace)
         self.vms.pop(vm.name, None)
         self._changed()
+
+
+def _inhabitants(folder: Path) -> list[int]:
+    """Return the processes that have their working folder below ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            Path(vm.folder).parent.rmdir()
+            if os.readlink(process / "cwd").startswith(f"{folder}/"):
+                found.append(int(process.name))
+    return found

@@ -90,7 +90,8 @@ class Inventory:
 
     def add(self, entry: Entry, vms: list[Vm] | None = None) -> None:
         """Take up ``entry`` and give it its fleet; it is on disk when this returns."""
-        entry.fleet = Fleet(self._machines, vms or [], partial(self.save, entry))
+        folder = self._machines.folder / entry.cluster.cluster_uuid
+        entry.fleet = Fleet(self._machines, folder, vms or [], partial(self.save, entry))
         self._entries[entry.name] = entry
         self.save(entry)
 

@@ -174,6 +174,8 @@ class Lifecycle:
         """Shut all VMs down and keep the definition."""
         self._abandoned(entry.cluster, "its cluster was stopped")
         set_idle(entry.cluster, None)
+        for past in ("auto_stop_time", "auto_stop_ttl"):
+            entry.cluster.config.lifecycle_config.ClearField(past)
         await entry.fleet.power_off(POWER_OFF)
         self.enter(entry, "STOPPED")
         return entry.cluster

@@ -62,6 +62,9 @@ class AutoscalingPolicies:
 
     async def list_autoscaling_policies(self, request: Proto) -> Message:
         """Answer ListAutoscalingPolicies, in the order of names."""
+        found = Violations()
+        found.matches(PARENT, "parent", request.parent)
+        found.done()
         here = {name: policy for name, policy in self._policies.items() if name.startswith(f"{request.parent}/")}
         shown, following = filters.page(here, request.page_size, request.page_token)
         return self._api.ListAutoscalingPoliciesResponse(policies=shown, next_page_token=following)

@@ -21,7 +21,9 @@ import pytest
 from google.api_core import exceptions
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import dataproc_v1
-from google.cloud.dataproc_v1.services.autoscaling_policy_service.transports import AutoscalingPolicyServiceGrpcTransport
+from google.cloud.dataproc_v1.services.autoscaling_policy_service.transports import (
+    AutoscalingPolicyServiceGrpcTransport,
+)
 from google.cloud.dataproc_v1.services.cluster_controller.transports import (
     ClusterControllerGrpcAsyncIOTransport,
     ClusterControllerGrpcTransport,

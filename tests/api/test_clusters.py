@@ -234,7 +234,9 @@ def test_pages_have_every_cluster_once_in_the_order_of_names(dataproc):
 
 def test_a_diagnosis_has_the_definition_and_the_logs(dataproc, running):
     name = running.cluster_name
-    result = dataproc.clusters.diagnose_cluster(request={**dataproc.place, "cluster_name": name}).result(polling=POLLING)
+    result = dataproc.clusters.diagnose_cluster(request={**dataproc.place, "cluster_name": name}).result(
+        polling=POLLING
+    )
     with tarfile.open(urlsplit(result.output_uri).path) as archive:
         assert {"cluster.textproto", f"{name}-m.log", f"{name}-w-0.log"} <= set(archive.getnames())
         definition = archive.extractfile("cluster.textproto")

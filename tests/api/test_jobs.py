@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import psutil
 import pytest
 from google.api_core import exceptions
 
@@ -57,8 +58,12 @@ def ended(dataproc, until):
     return wait
 
 
+def output_path(job) -> Path:
+    return Path(unquote(urlsplit(job.driver_output_resource_uri).path))
+
+
 def output(job) -> str:
-    return Path(unquote(urlsplit(job.driver_output_resource_uri).path)).read_text()
+    return output_path(job).read_text()
 
 
 def states(job) -> list[str]:
@@ -119,13 +124,14 @@ def test_a_job_as_operation_ends_as_the_job_does(dataproc, job):
 
 
 def test_a_cancelled_job_is_killed_with_all_it_started(dataproc, job, submit, ended, until):
-    program = "import subprocess, sys; subprocess.run(['sleep', '3600'])"
+    program = "import subprocess; child = subprocess.Popen(['sleep', '3600']); print(child.pid); child.wait()"
     submitted = submit(job(program))
     request = {**dataproc.place, "job_id": submitted.reference.job_id}
-    until(lambda: dataproc.jobs.get_job(request=request).status.state.name == "RUNNING")
+    child = psutil.Process(int(until(lambda: output_path(submitted).exists() and output(submitted).strip())))
     dataproc.jobs.cancel_job(request=request)
     cancelled = ended(submitted)
     assert states(cancelled)[-3:] == ["CANCEL_PENDING", "CANCEL_STARTED", "CANCELLED"]
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
     with pytest.raises(exceptions.FailedPrecondition, match="CANCELLED"):
         dataproc.jobs.cancel_job(request=request)
 
@@ -152,11 +158,13 @@ def test_deleting_a_cluster_fails_its_jobs(dataproc, job, submit, ended):
 
 
 def test_a_job_sent_twice_runs_once(job, submit, ended, tmp_path):
-    given, request_id = job("open('../../count', 'a').write('x')"), str(uuid.uuid4())
+    count = tmp_path / "count.txt"
+    given, request_id = job(f"open({str(count)!r}, 'a').write('x')"), str(uuid.uuid4())
     del given["reference"]
     first, second = submit(given, request_id=request_id), submit(given, request_id=request_id)
     assert first.reference.job_id == second.reference.job_id
     assert ended(first).status.state.name == "DONE"
+    assert count.read_text() == "x"
 
 
 def test_an_id_taken_already_exists(job, submit, ended):

@@ -61,7 +61,10 @@ def test_a_policy_in_use_cannot_be_deleted(dataproc):
         (policy("abc_"), "policy.id"),
         (policy(algorithm={"cooldown_period": {"seconds": 119}}), "policy.basic_algorithm.cooldown_period"),
         (policy(algorithm={"cooldown_period": {"seconds": 86_401}}), "policy.basic_algorithm.cooldown_period"),
-        (policy(algorithm={"yarn_config": {**YARN, "scale_up_factor": 1.1}}), "policy.basic_algorithm.yarn_config.scale_up_factor"),
+        (
+            policy(algorithm={"yarn_config": {**YARN, "scale_up_factor": 1.1}}),
+            "policy.basic_algorithm.yarn_config.scale_up_factor",
+        ),
         (
             policy(algorithm={"yarn_config": {**YARN, "scale_down_min_worker_fraction": -0.1}}),
             "policy.basic_algorithm.yarn_config.scale_down_min_worker_fraction",

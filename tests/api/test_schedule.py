@@ -57,6 +57,9 @@ def test_a_scheduled_stop_keeps_the_definition(fast, until):
     name = fast.create(fast.single(lifecycle_config={"auto_stop_ttl": {"seconds": 900}})).cluster_name
     until(lambda: fast.get(name).status.state.name == "STOPPED")
     assert fast.processes(name) == {}
+    started = fast.clusters.start_cluster(request={**fast.place, "cluster_name": name}).result(timeout=60)
+    assert started.status.state.name == "RUNNING"
+    assert not started.config.lifecycle_config.auto_stop_ttl
 
 
 def test_a_ttl_goes_on_through_a_restart_of_the_server(fast, until):

@@ -29,11 +29,23 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ("cluster.labels[key]", {"labels": {"key": "a b"}}),
     ("cluster.config.master_config.num_instances", {"config": {"master_config": {"num_instances": 2}}}),
     ("cluster.config.worker_config.num_instances", {"config": {"worker_config": {"num_instances": 1}}}),
-    ("cluster.config.worker_config.num_instances", {"config": {"worker_config": {"machine_type_uri": "n2-standard-4"}}}),
+    (
+        "cluster.config.worker_config.num_instances",
+        {"config": {"worker_config": {"machine_type_uri": "n2-standard-4"}}},
+    ),
     ("cluster.config.worker_config.num_instances", {"config": {"worker_config": {"num_instances": 2**31 - 1}}}),
-    ("cluster.config.secondary_worker_config.num_instances", {"config": {"secondary_worker_config": {"num_instances": -1}}}),
-    ("cluster.config.worker_config.min_num_instances", {"config": {"worker_config": {"num_instances": 2, "min_num_instances": 3}}}),
-    ("cluster.config.worker_config.machine_type_uri", {"config": {"worker_config": {"num_instances": 2, "machine_type_uri": "n2-standard-3"}}}),
+    (
+        "cluster.config.secondary_worker_config.num_instances",
+        {"config": {"secondary_worker_config": {"num_instances": -1}}},
+    ),
+    (
+        "cluster.config.worker_config.min_num_instances",
+        {"config": {"worker_config": {"num_instances": 2, "min_num_instances": 3}}},
+    ),
+    (
+        "cluster.config.worker_config.machine_type_uri",
+        {"config": {"worker_config": {"num_instances": 2, "machine_type_uri": "n2-standard-3"}}},
+    ),
     (
         "cluster.config.worker_config.disk_config.num_local_ssds",
         {"config": {"worker_config": {"num_instances": 2, "disk_config": {"num_local_ssds": 9}}}},
@@ -60,7 +72,11 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ("cluster.config.initialization_actions[0].executable_file", {"config": {"initialization_actions": [{}]}}),
     (
         "cluster.config.initialization_actions[0].execution_timeout",
-        {"config": {"initialization_actions": [{"executable_file": "gs://b/a.sh", "execution_timeout": {"seconds": -1}}]}},
+        {
+            "config": {
+                "initialization_actions": [{"executable_file": "gs://b/a.sh", "execution_timeout": {"seconds": -1}}]
+            }
+        },
     ),
     (
         "cluster.config.secondary_worker_config",
@@ -74,7 +90,11 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ("cluster.virtual_cluster_config", {"virtual_cluster_config": {"staging_bucket": "b"}}),
     (
         "cluster.config.autoscaling_config.policy_uri",
-        {"config": {"autoscaling_config": {"policy_uri": "projects/test-project/regions/elsewhere/autoscalingPolicies/p"}}},
+        {
+            "config": {
+                "autoscaling_config": {"policy_uri": "projects/test-project/regions/elsewhere/autoscalingPolicies/p"}
+            }
+        },
     ),
 ]
 
@@ -113,7 +133,7 @@ def test_a_cluster_outside_the_bounds_is_refused_by_field_and_nothing_is_left(da
 
 def test_all_that_is_wrong_is_said_at_once(dataproc):
     definition = merge(dataproc.definition("Upper"), {"config": {"master_config": {"num_instances": 2}}})
-    with pytest.raises(exceptions.InvalidArgument, match="^400 Multiple validation errors:") as refused:
+    with pytest.raises(exceptions.InvalidArgument, match=r"^400 Multiple validation errors:") as refused:
         dataproc.create(definition)
     assert violations(refused.value) == ["cluster.cluster_name", "cluster.config.master_config.num_instances"]
 
@@ -179,10 +199,18 @@ def wrong(draw: st.DrawFn) -> dict[str, Any]:
                 {"labels": {draw(st.text(alphabet="AZ .", min_size=1, max_size=70)): "v"}},
                 {"config": {"worker_config": {"num_instances": draw(st.integers(-(2**31), 1))}}},
                 {"config": {"master_config": {"num_instances": draw(st.integers(4, 2**31 - 1))}}},
-                {"config": {draw(groups): {"num_instances": 3, "disk_config": {"num_local_ssds": draw(st.integers(9, 99))}}}},
+                {
+                    "config": {
+                        draw(groups): {"num_instances": 3, "disk_config": {"num_local_ssds": draw(st.integers(9, 99))}}
+                    }
+                },
                 {"config": {"lifecycle_config": {"idle_delete_ttl": {"seconds": seconds}}}},
                 {"config": {"lifecycle_config": {"auto_delete_ttl": {"seconds": seconds}}}},
-                {"config": {"lifecycle_config": {"auto_delete_time": {"seconds": int(time.time()) + min(seconds, 500)}}}},
+                {
+                    "config": {
+                        "lifecycle_config": {"auto_delete_time": {"seconds": int(time.time()) + min(seconds, 500)}}
+                    }
+                },
             ]
         )
     )
