@@ -78,8 +78,11 @@ def resolve(spec: ClusterSpec | Mapping[str, Any] | None = None, *, local: bool 
         A project of the cloud without a staging bucket.
     """
     base = spec.to_dict() if isinstance(spec, ClusterSpec) else dict(spec or {})
-    given = _configured() | _named(base) | _named(fields)
+    configured, asked = _configured(), _named(base) | _named(fields)
+    given = configured | asked
     given["project"] = LOCAL if local else given.get("project") or default_project()[0] or LOCAL
+    if given["project"] == LOCAL:  # a bucket that is configured is the cloud's
+        given["staging"] = asked.get("staging")
     given["region"] = given.get("region") or default_region()[0] or FIELDS["region"].default
     given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
     given["staging"] = given.get("staging") or _default_staging(given["project"])

@@ -131,3 +131,10 @@ def test_a_duration_setting_is_read_and_bounded(gcloud):
             pytest.raises(ConfigError, match=re.escape(f"{wrong!r} given")),
         ):
             duration("lease", LEASE_BOUNDS)
+
+
+def test_the_emulator_stages_on_this_machine_though_a_bucket_is_configured():
+    with dask.config.set({"dataproc.staging": "gs://team/dask", "dataproc.project": "my-project"}):
+        assert resolve(local=True).staging.startswith("file://")
+        assert resolve().staging == "gs://team/dask"
+        assert resolve(local=True, staging="gs://mine/dask").staging == "gs://mine/dask"
