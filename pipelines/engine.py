@@ -119,7 +119,9 @@ class SparingEngine(Engine):
         """Execute ``nb``, whose cells carry their outputs, times and states afterwards."""
         nb.metadata.papermill.update(input_path=source, output_path=output.location)
         manager = SparingManager(nb, output, progress_bar)
-        client = SparingClient(manager, km=kernel, kernel_name=kernel_name, startup_timeout=start_timeout)
+        client = SparingClient(
+            manager, km=kernel, kernel_name=kernel_name, startup_timeout=start_timeout, coalesce_streams=True
+        )
         manager.notebook_start()
         try:
             client.execute()
