@@ -7,10 +7,13 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Callable
+import uuid
+from typing import Any
 
 import dask.config
 from distributed import Scheduler
+from distributed.comm.core import Comm
+from distributed.scheduler import WorkerStatusPlugin
 
 from . import connection, notify, settings
 from .keys import make_keys
@@ -31,7 +34,6 @@ async def main(metadata: dict[str, str]) -> None:
     certificate, key = (earlier["certificate"], earlier["key"]) if earlier else make_keys()
     content = {"certificate": certificate, "key": key}
     async with _scheduler(metadata, content) as scheduler:
-        scheduler.handlers["idle_seconds"] = _idle_seconds(scheduler)
         content["scheduler"] = scheduler.address
         content["dashboard"] = f"http://{metadata.get('address', '127.0.0.1')}:{scheduler.http_server.port}"
         await asyncio.to_thread(connection.publish, url, content)
@@ -42,9 +44,30 @@ async def main(metadata: dict[str, str]) -> None:
         plots.cancel()
 
 
-def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Scheduler:
+class Head(Scheduler):
+    """Dask's scheduler, which several kernels may watch, and which says for how long it has been idle."""
+
+    def __init__(self, **keywords: Any):
+        super().__init__(**keywords)
+        self.handlers["idle_seconds"] = self.idle_seconds
+
+    def idle_seconds(self) -> float:
+        """Return for how long there has been no task: whoever holds the lease asks."""
+        since = self.check_idle()
+        return time.time() - since if since else 0.0
+
+    def subscribe_worker_status(self, comm: Comm) -> dict[str, Any]:
+        """Tell one more cluster object of workers that come and go; Dask itself tells only the last that asked."""
+        known = super().subscribe_worker_status(comm)
+        watcher: Any = self.plugins.pop(WorkerStatusPlugin.name)
+        watcher.name = f"{WorkerStatusPlugin.name}-{uuid.uuid4()}"
+        self.plugins[watcher.name] = watcher
+        return known
+
+
+def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Head:
     host = metadata.get("address", "127.0.0.1")
-    return Scheduler(
+    return Head(
         host=host,
         port=int(metadata.get("dask-scheduler-port", settings.SCHEDULER_PORT)),
         protocol="tls://",
@@ -52,16 +75,6 @@ def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Scheduler:
         dashboard=_dashboard_is_imported(),
         dashboard_address=f"{host}:{metadata.get('dask-dashboard-port', settings.DASHBOARD_PORT)}",
     )
-
-
-def _idle_seconds(scheduler: Scheduler) -> Callable[[], float]:
-    """Return the remote call that says for how long there has been no task: whoever holds the lease asks."""
-
-    def idle_seconds() -> float:
-        since = scheduler.check_idle()
-        return time.time() - since if since else 0.0
-
-    return idle_seconds
 
 
 def _dashboard_is_imported() -> bool:
