@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+from typing import Any
+
 from .errors import SpecError
 from .spec import ClusterSpec
 
@@ -21,11 +24,9 @@ def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
     """
     if workers == 0:
         raise SpecError(f"scale: {n} given, {spec.name} is a single-node cluster", "%dask_cluster up --workers 2")
-    if not LEAST <= n <= spec.max_workers:
-        allowed = f"{LEAST} to {spec.max_workers} (max_workers)"
-        raise SpecError(
-            f"scale: {n} given, allowed is {allowed}", f"%dask_cluster scale {min(max(n, LEAST), spec.max_workers)}"
-        )
+    if not _within(n, spec):
+        nearest = min(max(n, LEAST), spec.max_workers) if _whole(n) else LEAST
+        raise SpecError(f"scale: {n!r} given, allowed is {_allowed(spec)}", f"%dask_cluster scale {nearest}")
     return (workers, n - workers) if n >= workers else (n, 0)
 
 
@@ -39,9 +40,19 @@ def adaptable(spec: ClusterSpec, minimum: int | None, maximum: int | None) -> tu
     """
     low = spec.min_workers if minimum is None else minimum
     high = spec.max_workers if maximum is None else maximum
-    if not LEAST <= low <= high <= spec.max_workers:
-        allowed = f"{LEAST} to {spec.max_workers} (max_workers)"
-        raise SpecError(
-            f"adapt: {low} to {high} given, allowed is {allowed}", f"%dask_cluster adapt {LEAST} {spec.max_workers}"
-        )
+    if not (_within(low, spec) and _within(high, spec) and low <= high):
+        hint = f"%dask_cluster adapt {LEAST} {spec.max_workers}"
+        raise SpecError(f"adapt: {low!r} to {high!r} given, allowed is {_allowed(spec)}", hint)
     return low, high
+
+
+def _within(n: Any, spec: ClusterSpec) -> bool:
+    return _whole(n) and LEAST <= n <= spec.max_workers
+
+
+def _whole(n: Any) -> bool:
+    return isinstance(n, Integral) and not isinstance(n, bool)
+
+
+def _allowed(spec: ClusterSpec) -> str:
+    return f"a whole number, {LEAST} to {spec.max_workers} (max_workers)"
