@@ -10,7 +10,9 @@ from .clock import Clock
 from .errors import ClusterNotFound, DaskDataprocError
 
 RENEWALS = 3
-"""Renewals in one lease: two may fail before the cluster goes. Each makes the cluster UPDATING for a moment."""
+"""A lease is renewed when a third of it has gone. Each renewal makes the cluster UPDATING for a moment."""
+TRIES = 100
+"""Tries in one lease at most: after a failed one, the next comes in a third of what is left."""
 log = logging.getLogger(__name__)
 
 
@@ -48,12 +50,12 @@ class Lease:
 async def keep_renewing(
     lease: Lease, renew: Callable[[], Awaitable[None]], wanted: Callable[[], Awaitable[bool]]
 ) -> None:
-    """Renew ``lease`` as long as it is ``wanted`` and may be, rarely; a failed renewal is tried again in a while.
+    """Renew ``lease`` as long as it is ``wanted`` and may be, rarely; after a failed one there is time for others.
 
-    Returns when the cluster has gone or its lifetime leaves nothing to renew.
+    Returns when the lease has ended, the cluster has gone, or its lifetime leaves nothing to renew.
     """
-    while lease.expires < lease.ends:
-        await lease.clock.sleep(lease.length / RENEWALS)
+    while lease.left and lease.expires < lease.ends:
+        await lease.clock.sleep(max(lease.left / RENEWALS, lease.length / TRIES))
         try:
             if await wanted():
                 await renew()
