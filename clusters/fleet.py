@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .config import LOCAL, default_project, default_region, duration
+from .config import LOCAL, default_project, default_region
 from .dataproc_config import MARK
 from .record import ClusterRecord
 from .service import Service
@@ -32,8 +32,7 @@ def delete_cluster(name: str, project: str | None = None, region: str | None = N
     async def deleted() -> ClusterRecord:
         async with _service(project, region) as service:
             record = await service.get(name)
-            operation = await service.delete(name, record.uuid)
-            await service.finish(operation, f"delete {name}", duration("timeouts.delete"))
+            await service.remove(record)
             return record
 
     return run(deleted())

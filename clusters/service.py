@@ -142,10 +142,21 @@ class Service:
             begun = await method(request, timeout=self._timeout)
         return Operation(begun.operation.name, begun.metadata.cluster_uuid)
 
+    async def _wake(self) -> None:
+        """Start the local Dataproc again if it has ended: a call that nobody answers would be repeated for a minute."""
+        import grpc
+
+        if self._client.transport.grpc_channel.get_state() is not grpc.ChannelConnectivity.READY:
+            launched = emulator_launch()
+            if launched is not None:
+                await asyncio.to_thread(emulator_ready, launched)
+
     @contextlib.asynccontextmanager
     async def _call(self, what: str) -> AsyncIterator[None]:
         from google.api_core import exceptions as google
 
+        if self.project == LOCAL:
+            await self._wake()
         try:
             async with asyncio.timeout(self._timeout):
                 yield
