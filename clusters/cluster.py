@@ -21,7 +21,7 @@ from .connection import Connection
 from .errors import ClusterExists, ClusterFailed, WaitTimeout
 from .lease import Lease
 from .phases import Phase, Phases
-from .provision import Provision, sooner
+from .provision import Provision, sooner, to_its_end
 from .record import ClusterRecord
 from .service import Service
 from .sizes import adaptable
@@ -100,6 +100,8 @@ class DataprocCluster(Cluster):
             try:
                 self._complete(self._start())
             except BaseException:
+                if self.status is Status.running:  # Ctrl-C came when it was up, and nobody will have this object
+                    self.close()
                 self._loop_runner.stop()
                 raise
 
@@ -172,7 +174,7 @@ class DataprocCluster(Cluster):
         following = asyncio.ensure_future(self._provision.follow())
         try:
             with self._phases.phase("boot"):
-                finding = sooner(self._provision.connection(uuid), following)
+                finding = self._provision.connection(uuid, following)
                 connection, _ = await asyncio.gather(finding, asyncio.to_thread(netutil._client_ssl_defaults))
             with self._phases.phase("connect", connection.scheduler):
                 await self._connect(connection)
@@ -304,12 +306,13 @@ class DataprocCluster(Cluster):
         await self._finish(self.created_here and not self.keep)
 
     async def _finish(self, delete: bool) -> None:
-        if self.status is Status.closed:
+        if self.status in (Status.created, Status.closed):
+            self.status = Status.closed
             return
         _unclosed.discard(self)
         ending = self._tenure.delete() if delete else self._tenure.leave(keep=self.keep)
         try:
-            await asyncio.gather(ending, super()._close())
+            await to_its_end(asyncio.gather(ending, super()._close()))
         finally:
             await self._service.__aexit__()
 
@@ -346,7 +349,10 @@ _unclosed: weakref.WeakSet[DataprocCluster] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """Delete what was made here and never closed, when Python ends: nobody is left to renew its lease."""
-    for cluster in list(_unclosed):
+    """Delete what was made here and never closed, when Python ends: nobody is left to renew its lease.
+
+    The loop of an asynchronous one has ended before: Dataproc deletes it when its lease does.
+    """
+    for cluster in [each for each in _unclosed if not each.asynchronous]:
         with contextlib.suppress(Exception):
             cluster.close()

@@ -54,7 +54,7 @@ class Provision:
         with self.phases.phase("create", _size(self.spec)):
             self._asked = True
             try:
-                self.operation = await _to_its_end(self.service.create(wanted, self.request_id))
+                self.operation = await to_its_end(self.service.create(wanted, self.request_id))
             except ClusterExists:
                 self._asked = False
                 raise
@@ -71,9 +71,9 @@ class Provision:
         if self.operation is not None:
             await self.service.finish(self.operation, f"cluster {self.spec.name}", duration("timeouts.create"))
 
-    async def connection(self, uuid: str) -> Connection:
-        """Return the connection as soon as the head has published it."""
-        return await find(self.spec.staging, uuid)
+    async def connection(self, uuid: str, following: asyncio.Future[None]) -> Connection:
+        """Return the connection as soon as the head has published it, unless ``following`` fails first."""
+        return await sooner(find(self.spec.staging, uuid), following)
 
     async def undo(self) -> None:
         """Delete what `create` made; a cluster of the same name that another request made is left alone."""
@@ -92,16 +92,26 @@ class Provision:
         ClusterFailed
             It is in ERROR, or on its way out.
         """
-        record = await self.service.get(self.spec.name)
-        if record.alive:
-            return record
-        said = f"{record.name} exists and is {record.status}" + (f": {record.detail}" if record.detail else "")
-        raise ClusterFailed(said, f"%dask_cluster down {record.name}")
+        return living(await self.service.get(self.spec.name))
 
 
 def _size(spec: ClusterSpec) -> str:
     workers = f"{spec.total_workers} × {spec.worker_machine}" if spec.workers else "single node"
     return f"{spec.name}, {workers}, {spec.project}/{spec.region}"
+
+
+def living(record: ClusterRecord) -> ClusterRecord:
+    """Return ``record`` if its cluster runs or will.
+
+    Raises
+    ------
+    ClusterFailed
+        It is in ERROR, or on its way out.
+    """
+    if record.alive:
+        return record
+    said = f"{record.name} exists and is {record.status}" + (f": {record.detail}" if record.detail else "")
+    raise ClusterFailed(said, f"%dask_cluster down {record.name}")
 
 
 async def sooner(work: Awaitable[Result], following: asyncio.Future[None]) -> Result:
@@ -116,7 +126,7 @@ async def sooner(work: Awaitable[Result], following: asyncio.Future[None]) -> Re
         task.cancel()
 
 
-async def _to_its_end(work: Awaitable[Result]) -> Result:
+async def to_its_end(work: Awaitable[Result]) -> Result:
     """Return what ``work`` gives; a cancellation waits for it, so that nothing is made without our knowing."""
     task: asyncio.Future[Any] = asyncio.ensure_future(work)
     try:

@@ -12,7 +12,7 @@ from .config import duration
 from .errors import ClusterBusy, ClusterNotFound, WaitTimeout
 from .lease import RENEWALS, Lease, keep_renewing
 from .phases import Phases
-from .provision import sooner
+from .provision import living, sooner
 from .record import ClusterRecord
 from .service import Operation, Service
 from .sizes import resized
@@ -73,7 +73,8 @@ class Tenure:
             return await idle_seconds() * self._service.clock.scale < self.spec.idle_time
 
         if self.lease.next() - self.lease.expires > self.lease.length / RENEWALS:
-            await self._renew()
+            with contextlib.suppress(ClusterBusy):  # the first renewal then comes while there is still time
+                await self._renew()
         self._renewing = asyncio.ensure_future(keep_renewing(self.lease, self._renew, wanted))
 
     async def resize(self, n: int, registered: Callable[[int], Awaitable[None]]) -> None:
@@ -83,9 +84,12 @@ class Tenure:
         ------
         SpecError
             ``n`` is out of the spec's bounds; nothing was changed.
+        ClusterFailed
+            The cluster is in ERROR, or on its way out.
         """
+        resized(n, self.spec, self.record.workers)  # what is out of bounds is refused before any call
         async with self._resizing:
-            now = await self.refresh()
+            now = living(await self.refresh())
             primary, secondary = resized(n, self.spec, now.workers)
             changes, mask = _size_change(now, primary, secondary)
             if not mask:
@@ -114,11 +118,14 @@ class Tenure:
             self._renewing = None
 
     async def _resized(self, operation: Operation, n: int, registered: Callable[[int], Awaitable[None]]) -> None:
-        what = f"scale {self.record.name} to {n} workers"
-        following = asyncio.ensure_future(self._service.finish(operation, what, duration("timeouts.scale")))
+        what, limit = f"scale {self.record.name} to {n} workers", duration("timeouts.scale")
+        following = asyncio.ensure_future(self._service.finish(operation, what, limit))
         try:
-            await sooner(registered(n), following)
-            await following
+            async with asyncio.timeout(limit):
+                await sooner(registered(n), following)
+                await following
+        except TimeoutError:
+            raise WaitTimeout(f"{what}: not all have registered after {limit} s", "%dask_cluster logs") from None
         finally:
             following.cancel()
             await self.refresh()
