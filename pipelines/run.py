@@ -30,6 +30,8 @@ def run_notebook(
 ) -> Path | str:
     """Execute ``notebook`` and return where the executed one is: a path, or the URL that was given.
 
+    As in JupyterLab, a notebook that lies in a folder here finds its relative paths from there.
+
     Parameters
     ----------
     notebook : str or Path
@@ -53,7 +55,7 @@ def run_notebook(
     document = read_notebook(notebook)
     values = check_values(parameters or {}, declared_parameters(document))
     target = output_at(_location(notebook, output))
-    kernel = run_sync(_start_kernel)(kernel_name or kernel_of(document))
+    kernel = run_sync(_start_kernel)(kernel_name or kernel_of(document), _folder(notebook))
     try:
         _execute(str(notebook), document, target, values, kernel, progress)
     finally:
@@ -69,8 +71,12 @@ def _location(notebook: str | Path, output: str | Path | None) -> str:
     return str(output)
 
 
-async def _start_kernel(name: str) -> Any:
-    """Return the manager of a kernel that is starting: it comes up while Papermill is imported."""
+def _folder(notebook: str | Path) -> str | None:
+    return None if is_url(str(notebook)) else str(Path(notebook).resolve().parent)
+
+
+async def _start_kernel(name: str, folder: str | None) -> Any:
+    """Return the manager of a kernel that is starting in ``folder``: it comes up while Papermill is imported."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
 
@@ -78,7 +84,7 @@ async def _start_kernel(name: str) -> Any:
     # No history on disk (as nbclient has it), and none of ipykernel's warnings in the middle of the progress bar.
     quiet = ["--HistoryManager.hist_file=:memory:", "--log-level=40"]
     try:
-        await kernel.start_kernel(extra_arguments=quiet if kernel.ipykernel else [])
+        await kernel.start_kernel(extra_arguments=quiet if kernel.ipykernel else [], cwd=folder)
     except NoSuchKernel as error:
         known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
         raise NotebookError(f"no kernel is named {name!r}; there are {known}", "jupyter kernelspec list") from error

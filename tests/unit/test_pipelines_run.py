@@ -95,6 +95,19 @@ def test_the_output_goes_under_out_unless_told(write, tmp_path, monkeypatch):
     assert Path("out/job.ipynb").is_file()
 
 
+def test_relative_paths_are_found_from_the_notebooks_folder_as_in_jupyterlab(write, tmp_path, monkeypatch):
+    (tmp_path / "here.txt").write_text("found")
+    monkeypatch.chdir("/")
+    done = run_notebook(write("x = 1", "print(open('here.txt').read())"), tmp_path / "done.ipynb", progress=False)
+    assert outputs(done) == "found\n"
+
+
+def test_the_lines_of_a_cell_are_one_output(write, tmp_path):
+    source = "import sys, time\nfor n in range(5): print(n, flush=True); time.sleep(0.02)"
+    done = run_notebook(write("x = 1", source), tmp_path / "done.ipynb", progress=False)
+    assert [o.text for o in nbformat.read(done, 4).cells[-1].outputs] == ["0\n1\n2\n3\n4\n"]
+
+
 def test_braces_in_a_path_are_no_template(write, tmp_path):
     made = run_notebook(write("x = 1", name="{x}.ipynb"), tmp_path / "{y}.ipynb", {"x": 2}, progress=False)
     assert made == tmp_path / "{y}.ipynb"
