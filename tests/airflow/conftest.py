@@ -54,7 +54,7 @@ SCENARIOS = {
         Scenario("notebook_fails", {"fail": True}),
         Scenario("teardown_fails", revoke=True),
         Scenario("create_refused", cluster={"worker_machine": "n9-imagined-4"}),
-        Scenario("create_fails", cluster={"staging": "file:///proc/nowhere"}),
+        Scenario("create_fails", cluster={"staging": "nowhere://bucket"}),
     )
 }
 
