@@ -25,8 +25,8 @@ LOCAL = "local"
 OWNER = "owner"
 """The label that says whose a cluster is."""
 DEFAULTS = Path(__file__).with_name("dataproc.yaml")
-LEASE_BOUNDS = (600, 14 * 86400)
-"""Seconds; Dataproc's own bounds of scheduled deletion."""
+LEASE_BOUNDS = (1200, 14 * 86400)
+"""Seconds. Dataproc's own are 10 min from now to 14 d; a third of a lease later that still has to hold for the rest."""
 
 
 @cache

@@ -11,6 +11,8 @@ from .errors import ClusterNotFound, DaskDataprocError
 
 RENEWALS = 3
 """A lease is renewed when a third of it has gone. Each renewal makes the cluster UPDATING for a moment."""
+NEAREST = 600
+"""Seconds from now that Dataproc asks of a time of deletion, at least. Source: its guide on scheduled deletion."""
 TRIES = 100
 """Tries in one lease at most: after a failed one, the next comes in a third of what is left."""
 log = logging.getLogger(__name__)
@@ -46,6 +48,10 @@ class Lease:
         """Return when the cluster would be deleted if it were renewed now, in unix seconds."""
         return min(self.clock.now() + self.length, self.ends)
 
+    def may_move(self, until: float) -> bool:
+        """Return whether Dataproc would delete the cluster later, and may be asked to, with the lease to ``until``."""
+        return until > self.expires and until - self.clock.now() >= NEAREST
+
 
 async def keep_renewing(
     lease: Lease, renew: Callable[[], Awaitable[None]], wanted: Callable[[], Awaitable[bool]]
@@ -54,7 +60,7 @@ async def keep_renewing(
 
     Returns when the lease has ended, the cluster has gone, or its lifetime leaves nothing to renew.
     """
-    while lease.left and lease.expires < lease.ends:
+    while lease.left and lease.may_move(lease.ends):
         await lease.clock.sleep(max(lease.left / RENEWALS, lease.length / TRIES))
         try:
             if await wanted():

@@ -108,7 +108,7 @@ class Tenure:
     async def leave(self, *, keep: bool) -> None:
         """Let the cluster go on without us: to the end of its lease, or with ``keep`` of its lifetime."""
         self._stop_renewing()
-        if keep and self.lease.expires < self.lease.ends:
+        if keep and self.lease.may_move(self.lease.ends):
             await self._update(_life(self.lease.ends), [EXPIRY])
             self.lease.expires = self.lease.ends
 
@@ -133,7 +133,7 @@ class Tenure:
     async def _update(self, config: dict[str, Any], mask: list[str], *, grace: int = 0) -> Operation:
         """Begin an update, with the lease's renewal folded in; wait for another one to end first."""
         until, name = self.lease.next(), self.record.name
-        if self._renewing is not None and until > self.lease.expires:
+        if self._renewing is not None and self.lease.may_move(until):
             config, mask = config | _life(until), [*mask, EXPIRY]
         limit = duration("timeouts.scale")
         try:
@@ -152,9 +152,9 @@ class Tenure:
 
     async def _renew(self) -> None:
         """Move the lease on; a resize that is under way has done so already, and must not wait for us."""
-        if self._resizing.locked():
-            return
         until = self.lease.next()
+        if self._resizing.locked() or not self.lease.may_move(until):
+            return
         await self._service.update(self.record.name, {"config": _life(until)}, [EXPIRY])
         self.lease.expires = until
 
