@@ -104,6 +104,8 @@ class DataprocCluster(Cluster):
                     self.close()
                 self._loop_runner.stop()
                 raise
+            if self.created_here:
+                _unclosed.add(self)
 
     @classmethod
     def from_name(cls, name: str, **keywords: Any) -> DataprocCluster:
@@ -192,7 +194,6 @@ class DataprocCluster(Cluster):
             with contextlib.suppress(ClusterExists):
                 operation = await self._provision.create(life)
                 self.created_here = True
-                _unclosed.add(self)
                 return operation.cluster_uuid, self.spec.total_workers
         record = await self._provision.existing()
         self.spec = self._provision.spec = record.spec()
@@ -232,7 +233,6 @@ class DataprocCluster(Cluster):
         await super()._close()
         await self._provision.undo()
         await self._service.__aexit__()
-        _unclosed.discard(self)
 
     # -- while it lives
 
@@ -351,8 +351,8 @@ _unclosed: weakref.WeakSet[DataprocCluster] = weakref.WeakSet()
 def _close_all() -> None:
     """Delete what was made here and never closed, when Python ends: nobody is left to renew its lease.
 
-    The loop of an asynchronous one has ended before: Dataproc deletes it when its lease does.
+    Not the asynchronous ones, whose loop has ended before: they go with their lease.
     """
-    for cluster in [each for each in _unclosed if not each.asynchronous]:
+    for cluster in list(_unclosed):
         with contextlib.suppress(Exception):
             cluster.close()
