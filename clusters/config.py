@@ -80,7 +80,8 @@ def resolve(spec: ClusterSpec | Mapping[str, Any] | None = None, *, local: bool 
     base = spec.to_dict() if isinstance(spec, ClusterSpec) else dict(spec or {})
     configured, asked = _configured(), _named(base) | _named(fields)
     given = configured | asked
-    given["project"] = LOCAL if local else given.get("project") or default_project()[0] or LOCAL
+    project = LOCAL if local else given.get("project") or default_project()[0] or LOCAL
+    given["project"] = FIELDS["project"].parse(project)  # first: it decides where staging may be
     if given["project"] == LOCAL:  # a bucket that is configured is the cloud's
         given["staging"] = asked.get("staging")
     given["region"] = given.get("region") or default_region()[0] or FIELDS["region"].default
