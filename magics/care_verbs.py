@@ -27,8 +27,9 @@ MARKS = {"ok": "ok", "warn": "WARN", "fail": "FAIL"}
 def cleanup(front: Front, older_than: float, yes: bool, place: Place) -> None:
     """Show clusters left over; delete them with --yes.
 
-    Those that are yours by their labels, without the one this notebook holds. They would end by themselves with their leases: cleanup is for those who do not
-    want to pay until then. It shows before it deletes, since another notebook of yours may be computing on one.
+    Those that are yours by their labels, without the one this notebook holds. They would end by themselves with their
+    leases: cleanup is for those who do not want to pay until then. It shows before it deletes, since another notebook
+    of yours may be computing on one.
     """
     from ..clusters.fleet import delete_cluster
 

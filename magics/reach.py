@@ -76,7 +76,8 @@ def only_name(place: Place) -> str:
         raise ClusterNotFound(f"no cluster of yours in {place}", "%dask_cluster up")
     if len(names) > 1:
         raise SpecError(
-            f"name: none given, and there are {len(names)} clusters: {', '.join(names)}", f"NAME={names[0]}"
+            f"name: none given, and there are {len(names)} clusters: {', '.join(names)}",
+            f"%dask_cluster status {names[0]}",
         )
     return names[0]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ class Kernel:
     """A kernel; with a notebook's path, one that Jupyter has started for that notebook."""
 
     def __init__(self, notebook: str = ""):
-        self.said = ""
+        self.said = ""  # on stdout since its start, by whichever thread
         environment = {key: value for key, value in os.environ.items() if key != "JPY_SESSION_NAME"}
         named = {"JPY_SESSION_NAME": notebook} if notebook else {}
         self.manager, self.client = start_new_kernel(startup_timeout=WAIT, env=environment | named)
@@ -40,7 +39,7 @@ class Kernel:
         while True:
             message = self.client.get_iopub_msg(timeout=WAIT)
             content, kind = message["content"], message["msg_type"]
-            if kind == "stream":
+            if kind == "stream" and content["name"] == "stdout":
                 self.said += content["text"]
             if message["parent_header"].get("msg_id") != asked:
                 continue
@@ -56,6 +55,14 @@ class Kernel:
             elif kind == "error":
                 ran.error = "\n".join(content["traceback"])
 
+    def complete(self, line: str) -> list[str]:
+        """Return what Tab offers at the end of ``line``."""
+        asked = self.client.complete(line)
+        while True:
+            message = self.client.get_shell_msg(timeout=WAIT)
+            if message["parent_header"]["msg_id"] == asked:
+                return message["content"]["matches"]
+
     def restart(self) -> None:
         """Restart it as Jupyter's button does."""
         self.manager.restart_kernel()
@@ -70,8 +77,9 @@ class Kernel:
 
     def shutdown(self) -> None:
         """Shut it down as Jupyter's button does."""
-        self.client.stop_channels()
-        self.manager.shutdown_kernel()
+        if self.manager.has_kernel:
+            self.client.stop_channels()
+            self.manager.shutdown_kernel()
 
 
 @pytest.fixture
@@ -85,8 +93,7 @@ def kernel(laptop) -> Iterator[Callable[..., Kernel]]:
 
     yield start
     for each in started:
-        with contextlib.suppress(RuntimeError):
-            each.shutdown()
+        each.shutdown()
 
 
 @pytest.fixture
