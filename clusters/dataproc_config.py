@@ -86,6 +86,7 @@ def _secondary(spec: ClusterSpec) -> dict[str, Any]:
 def _compute_engine(spec: ClusterSpec) -> dict[str, Any]:
     metadata = {
         "dask-staging": spec.staging,
+        "dask-nodes": node_files(spec),
         "dask-runtime": spec.runtime,
         "dask-queue": spec.queue,
         "dask-workload": spec.workload,

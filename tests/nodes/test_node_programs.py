@@ -1,0 +1,128 @@
+"""The programs of node.zip, alone in a folder as on a node: they need nothing of the notebook's side."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from dask_dataproc.clusters import connection
+from dask_dataproc.clusters.staging import node_archive
+
+PACKAGE = "dask_dataproc_node"
+# An editable install would let the programs import what no node has.
+ALONE = """
+import importlib.abc, runpy, sys
+class Nothing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "dask_dataproc":
+            raise ModuleNotFoundError(f"a node has no {name}", name=name)
+sys.meta_path.insert(0, Nothing())
+runpy.run_module(sys.argv[1], run_name="__main__")
+"""
+
+
+class Nodes:
+    """Node programs as processes, each with metadata of its own; they share a staging folder."""
+
+    uuid = "0b9e5a54-2b0a-4bd4-9b3e-6a4f4a3d9c11"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.staging = folder, f"file://{folder}/staging"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        zipfile.ZipFile(io.BytesIO(node_archive()["node.zip"])).extractall(folder)
+
+    def start(self, program: str, name: str) -> None:
+        metadata = {
+            "name": name,
+            "dask-staging": self.staging,
+            "dataproc-cluster-uuid": self.uuid,
+            "dask-scheduler-port": "0",
+            "dask-dashboard-port": "0",
+            "dask-local-directory": str(self.folder / f"scratch-{name}"),
+        }
+        file = self.folder / f"{name}.json"
+        file.write_text(json.dumps(metadata))
+        command = [sys.executable, "-c", ALONE, f"{PACKAGE}.{program}"]
+        with open(self.folder / f"{name}.log", "wb") as log:
+            self.processes[name] = subprocess.Popen(
+                command, cwd=self.folder, env=os.environ | {"NODE_METADATA": str(file)}, stdout=log, stderr=log
+            )
+
+    async def client(self) -> Client:
+        found = await asyncio.wait_for(connection.find(self.staging, self.uuid), 60)
+        return await Client(found.scheduler, security=found.security(), asynchronous=True)
+
+    def stop(self, name: str) -> int:
+        process = self.processes[name]
+        process.send_signal(signal.SIGTERM)
+        return process.wait(60)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+
+@pytest.fixture
+def nodes(tmp_path) -> Iterator[Nodes]:
+    running = Nodes(tmp_path)
+    yield running
+    for process in reversed(running.processes.values()):
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def test_the_programs_make_a_cluster_where_nothing_else_of_ours_is(nodes):
+    async def compute() -> tuple[list[int], set[str], list[str]]:
+        client = await nodes.client()
+        async with client:
+            await client.wait_for_workers(2, timeout=60)
+            squares = await client.gather(client.map(lambda x: x * x, range(10)))
+            workers = {about["name"] for about in client.scheduler_info(n_workers=-1)["workers"].values()}
+            return squares, workers, [n for names in (await client.run(imported)).values() for n in names]
+
+    def imported() -> list[str]:
+        return [name for name in sys.modules if name.partition(".")[0] == "dask_dataproc"]
+
+    nodes.start("head", "c-m")
+    for name in ("c-w-0", "c-w-1"):
+        nodes.start("worker", name)
+    squares, workers, ours = asyncio.run(compute())
+    assert squares == [x * x for x in range(10)]
+    assert workers == {"c-w-0", "c-w-1"}
+    assert ours == []
+
+
+def test_a_worker_told_to_stop_hands_its_data_on_and_ends_in_order(nodes):
+    async def keep_and_leave() -> tuple[int, int]:
+        client = await nodes.client()
+        async with client:
+            await client.wait_for_workers(2, timeout=60)
+            kept = await client.scatter(42, workers=["c-w-0"])
+            status = await asyncio.to_thread(nodes.stop, "c-w-0")
+            return status, await kept
+
+    nodes.start("head", "c-m")
+    for name in ("c-w-0", "c-w-1"):
+        nodes.start("worker", name)
+    assert asyncio.run(keep_and_leave()) == (0, 42), nodes.log("c-w-0")
+    assert nodes.stop("c-w-1") == 0, nodes.log("c-w-1")
+    assert nodes.stop("c-m") == 0, nodes.log("c-m")
+
+
+def test_the_keys_are_for_their_owner_alone(nodes):
+    nodes.start("head", "c-m")
+    asyncio.run(asyncio.wait_for(connection.find(nodes.staging, nodes.uuid), 60))
+    (file,) = (nodes.folder / "staging").rglob("connection.json")
+    assert file.stat().st_mode & 0o077 == 0
+    assert json.loads(file.read_text())["key"] not in nodes.log("c-m")

@@ -1,0 +1,99 @@
+"""install-dask.sh, as far as it can be told without a node."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dask_dataproc.clusters.staging import NODE_PROGRAMS
+from dask_dataproc.init_actions import settings
+
+SCRIPT = NODE_PROGRAMS / "install-dask.sh"
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")
+
+
+def sourced(command: str) -> subprocess.CompletedProcess[str]:
+    """Run ``command`` in a shell that knows the script's functions."""
+    return subprocess.run(["bash", "-c", f". {SCRIPT}; {command}"], capture_output=True, text=True, timeout=60)
+
+
+def unit(service: str) -> dict[str, str]:
+    """The settings of the unit of ``service``."""
+    return dict(re.findall(r"^(\w+)=(.*)$", sourced(f"unit {service}").stdout, re.MULTILINE))
+
+
+def test_shellcheck_has_nothing_to_say_of_any_script():
+    root = NODE_PROGRAMS.parent
+    scripts = [*root.glob("init_actions/*.sh"), *root.glob("tests/*/*.sh"), root / ".ci" / "run"]
+    checked = subprocess.run([SHELLCHECK, *scripts], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("service", ["head", "worker"])
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
+def test_systemd_understands_the_units(service, tmp_path):
+    text = sourced(f"unit {service}").stdout
+    # What systemd-analyze looks for on this machine is there on a node alone.
+    here = text.replace("/opt/dask-dataproc/bin/python", sys.executable).replace("User=dask", "User=root")
+    file = tmp_path / f"dask-{service}.service"
+    file.write_text(here)
+    verified = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("service", ["head", "worker"])
+def test_a_service_is_no_root_and_has_time_to_find_its_scheduler_and_to_hand_on_its_data(service):
+    said = unit(service)
+    assert said["ExecStart"].endswith(f"-m dask_dataproc_node.{service}")
+    assert (said["Type"], said["User"], said["KillMode"]) == ("notify", "dask", "mixed")
+    assert float(said["TimeoutStartSec"]) > settings.HEAD_TIMEOUT
+    assert float(said["TimeoutStopSec"]) > 120  # the grace that `scale` asks Dataproc for
+
+
+@pytest.mark.parametrize(
+    ("role", "workers", "services"),
+    [("Master", "2", "head"), ("Master", "0", "head worker"), ("Worker", "2", "worker")],
+)
+def test_each_node_starts_what_its_role_needs(role, workers, services):
+    attributes = f"dask-nodes) echo gs://b/n;; dataproc-role) echo {role};; dataproc-worker-count) echo {workers};;"
+    said = sourced(f'attribute() {{ case $1 in {attributes} esac; }}; read_attributes; echo "${{services[@]}}"')
+    assert said.stdout.strip() == services, said.stderr
+
+
+def test_a_command_that_keeps_failing_is_tried_a_bounded_number_of_times():
+    said = sourced('sleep() { echo "slept $1"; }; retry eval "echo tried; false"')
+    assert said.returncode == 1
+    assert " ".join(said.stdout.split()) == "tried slept 2 tried slept 4 tried slept 8 tried"
+
+
+def test_a_failed_step_is_named_with_its_reason_on_the_last_line():
+    failing = (
+        "trap 'say_the_end $?' EXIT; broken() { REASON='package x==1'; false; }; step 'install the packages' broken"
+    )
+    said = sourced(failing)
+    assert said.returncode == 1
+    assert said.stderr.splitlines()[-1] == "install-dask: could not install the packages: package x==1"
+
+
+def test_the_package_that_cannot_be_installed_is_named():
+    install = '[[ ${*: -1} != bad==1 ]] || { echo "no such version"; false; }'
+    given = "work=$(mktemp -d); printf 'good==1\\nbad==1\\n' >$work/requirements.txt"
+    said = sourced(f"install() {{ {install}; }}; {given}; culprit install; rm -r $work")
+    assert said.stdout.strip() == "package bad==1 cannot be installed: no such version", said.stderr
+
+
+def test_on_a_machine_that_is_no_node_it_says_so_and_leaves_nothing(tmp_path):
+    ran = subprocess.run(
+        ["bash", "-c", f"sed 's/^readonly TRIES=4/readonly TRIES=0/' {SCRIPT} >script; bash script"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)},
+        timeout=60,
+    )
+    assert ran.returncode != 0
+    assert ran.stderr.splitlines()[-1] == "install-dask: could not read the attributes"
+    assert [path.name for path in tmp_path.iterdir()] == ["script"]
