@@ -73,7 +73,7 @@ class Verbs(ExpectedFailures):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command that ``args`` begin with; for a verb there is not, name the nearest there is."""
-        if args[0] not in HOMES and not args[0].startswith("-"):
+        if args[0] not in HOMES and not args[0].startswith("-") and not ctx.resilient_parsing:
             near = difflib.get_close_matches(args[0], HOMES, n=1)
             ctx.fail(
                 f"no verb {args[0]!r}; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(HOMES)}")
