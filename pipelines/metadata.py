@@ -53,7 +53,7 @@ def read_job(notebook: Notebook) -> tuple[Job, ClusterSpec]:
     try:
         job = _job({name: value for name, value in given.items() if name != "cluster"})
     except SpecError as error:
-        raise NotebookError(f"metadata {KEY}.{error}", error.hint) from error
+        raise NotebookError(f"metadata {KEY}: {error}", error.hint) from error
     return job, _cluster(given.get("cluster", {}), job)
 
 
@@ -67,17 +67,17 @@ def _job(given: Mapping[str, Any]) -> Job:
 def _cluster(given: Any, job: Job) -> ClusterSpec:
     if not isinstance(given, Mapping):
         raise NotebookError(
-            f"metadata {KEY}.cluster: {given!r} given, allowed is a mapping of fields", '{"workers": 4}'
+            f"metadata {KEY}: cluster: {given!r} given, allowed is a mapping of fields", '{"workers": 4}'
         )
     needed = (job.retries + 1) * job.timeout
     try:
         spec = ClusterSpec.from_dict({"lifetime": min(needed + HOUR, LONGEST), **given})
     except SpecError as error:
-        raise NotebookError(f"metadata {KEY}.cluster.{error}", error.hint) from error
+        raise NotebookError(f"metadata {KEY}.cluster: {error}", error.hint) from error
     if spec.lifetime < needed:
         lives, takes = duration_text(spec.lifetime), duration_text(needed)
         raise NotebookError(
-            f"metadata {KEY}.cluster.lifetime: {lives} given, {job.retries + 1} x timeout is {takes}",
+            f"metadata {KEY}.cluster: lifetime: {lives} given, {job.retries + 1} x timeout is {takes}",
             f"a lifetime of {duration_text(needed + HOUR)}, or a shorter timeout",
         )
     return spec

@@ -1,0 +1,171 @@
+"""What a notebook says of itself as a job, and the text of the DAG made from it. How it runs: tests/airflow."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dask_dataproc.clusters.errors import NotebookError
+from dask_dataproc.pipelines.generator import generate_dag, write_dag
+from dask_dataproc.pipelines.literals import literal
+from dask_dataproc.pipelines.metadata import FIELDS, read_job
+
+TEXT = st.text(st.characters(codec="utf-8"))
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+VALUES = st.recursive(LEAVES, lambda v: st.lists(v) | st.dictionaries(TEXT, v), max_leaves=40)
+CLUSTER = {"project": "proj-x", "staging": "gs://bucket/dask"}
+CELL = """
+data: str = "gs://b/x:y,z"  # where the tables are
+ratio: float = 1
+limit: int | None = None
+tags: list[str] = ["it's", 'a "b"', "a line that is there for its length only, so that the list is broken over lines"]
+stamp = now()
+shape = (1, 2)
+"""
+
+
+def notebook(cell: str = "", **job: Any) -> dict[str, Any]:
+    cells = [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": cell}] if cell else []
+    return {"cells": cells, "metadata": {"kernelspec": {"name": "dask"}, "dask_dataproc": job}, "nbformat": 4}
+
+
+def constants(text: str) -> dict[str, Any]:
+    """Return the literal constants of a DAG file."""
+    found = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    return found
+
+
+def params(text: str) -> dict[str, ast.Call]:
+    (node,) = (
+        n.value for n in ast.parse(text).body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "PARAMETERS"
+    )
+    return dict(zip([ast.literal_eval(k) for k in node.keys], node.values, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ({"retries": "many"}, "metadata dask_dataproc: retries: 'many' given"),
+        ({"retries": 11}, "metadata dask_dataproc: retries: 11 given"),
+        ({"timeout": "soon"}, "metadata dask_dataproc: timeout: 'soon' given"),
+        ({"schedule": "every day"}, "metadata dask_dataproc: schedule: 'every day' given"),
+        ({"inputs": ["s3://b/x"]}, "metadata dask_dataproc: inputs: "),
+        ({"inputs": ["gs://b/folder/"]}, "metadata dask_dataproc: inputs: "),
+        ({"shedule": "@daily"}, "metadata dask_dataproc: 'shedule': no such field"),
+        ({"cluster": {"wrkers": 2}}, "metadata dask_dataproc.cluster: 'wrkers': no such field"),
+        ({"cluster": {"workers": 1}}, "metadata dask_dataproc.cluster: workers: 1 given"),
+        ({"cluster": 3}, "metadata dask_dataproc: cluster: 3 given"),
+        (
+            {"timeout": "3h", "retries": 1, "cluster": {"lifetime": "5h"}},
+            "metadata dask_dataproc.cluster: lifetime: 5h",
+        ),
+    ],
+)
+def test_wrong_metadata_is_one_line_with_the_field_and_what_was_given(job, said):
+    with pytest.raises(NotebookError) as refused:
+        read_job(notebook(**job))
+    assert str(refused.value).startswith(said)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_silent_notebook_has_every_default():
+    job, spec = read_job({"cells": [], "metadata": {}})
+    assert {name: getattr(job, name) for name in FIELDS} == {name: field.default for name, field in FIELDS.items()}
+    assert spec.lifetime == job.timeout + 3600
+
+
+def test_a_cluster_lives_for_all_tries():
+    _, spec = read_job(notebook(retries=2, timeout="1h"))
+    assert spec.lifetime == 3 * 3600 + 3600
+
+
+@given(VALUES)
+def test_a_literal_is_read_back_equal_and_typed(value):
+    assert repr(ast.literal_eval(literal(value))) == repr(value)
+
+
+@pytest.mark.parametrize("cell", ["", CELL])
+@pytest.mark.parametrize(
+    "inputs", [[], ["gs://b/in/_SUCCESS"], ["/data/ready"], ["gs://b/x", "/data/a b", "gs://b/{{ ds }}/y"]]
+)
+def test_the_text_needs_no_formatter(cell, inputs, tmp_path):
+    inputs = [i.replace("{{ ds }}", "{{ds}}") for i in inputs]
+    dag = tmp_path / "job.py"
+    dag.write_text(generate_dag(notebook(cell, inputs=inputs, cluster=CLUSTER), "gs://b/job.ipynb"))
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "120", "--diff", str(dag)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_same_notebook_makes_the_same_text():
+    one, other = (generate_dag(notebook(CELL, cluster=CLUSTER), "gs://b/job.ipynb") for _ in range(2))
+    assert one == other
+
+
+def test_parameters_are_typed():
+    made = {name: ast.unparse(call) for name, call in params(generate_dag(notebook(CELL), "a/job.ipynb")).items()}
+    assert made["data"] == "Param('gs://b/x:y,z', description='where the tables are', type='string')"
+    assert made["limit"] == "Param(None, type=['integer', 'null'])"
+    assert made["stamp"] == "Param(None)"
+    assert made["tags"].endswith("type='array', items={'type': 'string'})")
+    assert "shape" not in made  # no job can be given a tuple: the notebook's own stays
+
+
+@given(st.dictionaries(st.from_regex(r"p_[a-z]{1,8}", fullmatch=True), VALUES, max_size=5))
+def test_any_default_stands_in_the_file_as_it_stands_in_the_notebook(defaults):
+    cell = "\n".join(f"{name} = {value!r}" for name, value in defaults.items())
+    made = params(generate_dag(notebook(cell), "job.ipynb"))
+    assert {n: repr(ast.literal_eval(call.args[0])) for n, call in made.items()} == {
+        n: repr(v) for n, v in defaults.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["job", "TPC-H Übung (2)", "2026", "-", "x" * 200, "q'\"\\", "日本"])
+def test_any_file_name_makes_a_valid_cluster_name_and_a_file_that_parses(name):
+    text = generate_dag(notebook(CELL), f"/notebooks/{name}.ipynb")
+    (prefix,) = re.findall(r'cluster = f"(.*)-\{slug\}"', text)
+    assert re.fullmatch(r"[a-z]([-a-z0-9]{0,49}[a-z0-9])?", f"{prefix}-0123456789ab")
+    assert constants(text)["NOTEBOOK"] == f"/notebooks/{name}.ipynb"
+    assert all(re.fullmatch(r"[a-z0-9_-]{0,63}", value) for value in constants(text)["LABELS"].values())
+
+
+def test_project_region_and_bucket_are_the_specs_or_airflows_variables():
+    given_text = generate_dag(notebook(cluster=CLUSTER | {"region": "europe-west1"}), "job.ipynb")
+    assert constants(given_text)["PROJECT"] == "proj-x"
+    assert constants(given_text)["REGION"] == "europe-west1"
+    silent = constants(generate_dag(notebook(), "job.ipynb"))
+    assert silent["PROJECT"] == "{{ var.value.gcp_project_id }}"
+    assert silent["REGION"] == "{{ var.value.get('gcp_region', 'us-central1') }}"
+    assert silent["CLUSTER"]["config_bucket"] == "{{var.value.dataproc_staging_bucket}}"
+
+
+def test_the_cluster_ends_by_itself_whatever_becomes_of_airflow():
+    config = constants(generate_dag(notebook(timeout="1h", cluster=CLUSTER), "job.ipynb"))["CLUSTER"]
+    assert config["lifecycle_config"] == {"auto_delete_ttl": {"seconds": 7200}}
+
+
+def test_one_file_named_after_the_notebook_is_written(tmp_path):
+    import json
+
+    (tmp_path / "my job.ipynb").write_text(json.dumps(notebook(CELL, cluster=CLUSTER)))
+    assert write_dag(tmp_path / "my job.ipynb", tmp_path / "new" / "dags") == tmp_path / "new" / "dags" / "my_job.py"
+
+
+def test_nothing_is_written_for_a_notebook_that_is_wrong(tmp_path):
+    (tmp_path / "job.ipynb").write_text('{"cells": [], "metadata": {"dask_dataproc": {"retries": -1}}}')
+    with pytest.raises(NotebookError):
+        write_dag(tmp_path / "job.ipynb", tmp_path / "dags")
+    assert not (tmp_path / "dags").exists()
