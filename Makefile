@@ -13,7 +13,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 INSTALLED := .venv/.installed
-SLOW := $(wildcard tests/api tests/nodes tests/notebooks tests/chaos tests/airflow)
+SLOW := $(addprefix tests/,api clusters nodes gcs notebooks chaos airflow)
 PYTEST := $(BIN)/python -m pytest --durations=15
 
 .PHONY: demo lab test check lock clean
