@@ -1,4 +1,4 @@
-"""The emulator's machines: process groups forked from the zygote, that outlive the server and can be adopted by the next."""
+"""The emulator's machines: process groups forked from the zygote, which outlive the server and are adopted by the next."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ENV = {
     "OPENBLAS_NUM_THREADS": "1",
     "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "fork",
 }
-"""What the zygote reads as it imports: threads as Dask's nanny sets them for its workers; and a nanny on a machine forks
-its worker, as the machine itself was forked: nothing is imported twice."""
+"""What the zygote reads as it imports: threads as Dask's nanny sets them for its workers; and a nanny on a machine
+forks its worker, as the machine itself was forked: nothing is imported twice."""
 
 
 class BootError(Exception):
@@ -101,13 +101,14 @@ class Machines:
         self._made: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._ended: dict[int, asyncio.Future[int]] = {}
         self._ready: dict[str, asyncio.Future[None]] = {}
+        self._silent: dict[str, int] = {}
 
     async def start(self) -> None:
         """Start the zygote and listen for machines that are ready."""
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "dask_dataproc.emulator.zygote", str(theirs.fileno())]
-        self._zygote = subprocess.Popen(
+        self._zygote = subprocess.Popen(  # noqa: ASYNC220  # the loop has nothing else to do yet
             command, pass_fds=[theirs.fileno()], env=os.environ | ENV, stdin=subprocess.DEVNULL, start_new_session=True
         )
         theirs.close()
@@ -136,7 +137,7 @@ class Machines:
         metadata = folder / "metadata.json"
         metadata.write_text(json.dumps(vm.metadata | self._attributes(vm, folder)))
         key = _key(vm.cluster_uuid, vm.name)
-        self._ready[key] = asyncio.get_running_loop().create_future()
+        self._ready[key], self._silent[key] = asyncio.get_running_loop().create_future(), len(vm.programs)
         made = await self._fork(
             programs=vm.programs,
             folder=str(folder),
@@ -148,7 +149,7 @@ class Machines:
         return Vm(vm.name, vm.cluster_uuid, vm.programs, made["pid"], made["created"], str(folder))
 
     async def ready(self, vm: Vm, timeout: float) -> None:
-        """Wait until the machine's program says that it is ready.
+        """Wait until each of the machine's programs has said that it is ready.
 
         Raises
         ------
@@ -162,7 +163,7 @@ class Machines:
             raise BootError(f"{vm.name} {why}\n{last_lines(vm.log)}")
 
     async def shutdown(self, vm: Vm, grace: float) -> None:
-        """Power the machine off: SIGTERM, up to ``grace`` seconds, SIGKILL. A grace of 0 is a power cut. Its folder goes too."""
+        """Power the machine off: SIGTERM, up to ``grace`` seconds, SIGKILL; 0 is a power cut. Its folder goes too."""
         if self.alive(vm):
             if grace > 0:
                 os.kill(vm.pid, signal.SIGTERM)  # its first process alone, as systemd's KillMode=mixed does
@@ -170,7 +171,8 @@ class Machines:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(vm.pid, signal.SIGKILL)
             await asyncio.wait([self.ended(vm)], timeout=5)
-        self._ready.pop(_key(vm.cluster_uuid, vm.name), None)
+        for known in (self._ready, self._silent):
+            known.pop(_key(vm.cluster_uuid, vm.name), None)
         self._ended.pop(vm.pid, None)
         shutil.rmtree(vm.folder, ignore_errors=True)
 
@@ -222,7 +224,9 @@ class Machines:
 
     def _said_ready(self, key: str) -> None:
         if (future := self._ready.get(key)) and not future.done():
-            future.set_result(None)
+            self._silent[key] -= 1
+            if not self._silent[key]:
+                future.set_result(None)
 
 
 class _Listener(asyncio.DatagramProtocol):
@@ -259,6 +263,6 @@ def _runs(pid: int, created: float) -> bool:
 
 async def _watch(vm: Vm) -> int:
     """Wait for a process that is not a child of our zygote."""
-    while _runs(vm.pid, vm.created):
+    while _runs(vm.pid, vm.created):  # noqa: ASYNC110  # the kernel has no event for it
         await asyncio.sleep(0.2)
     return -1
