@@ -3,7 +3,6 @@
 The phases are those of `dask_dataproc.clusters.phases`; ``running`` is in the middle of a computation after them.
 """
 
-import os
 import signal
 import sys
 import threading
