@@ -1,4 +1,4 @@
-"""The emulator's machines: process groups forked from the zygote, which outlive the server and are adopted by the next."""
+"""The emulator's machines: process groups forked from the zygote; they outlive the server, the next adopts them."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def scale(front: Front, n: int, name: str, place: Place) -> None:
     """
     with cluster_of(front, name, place) as cluster:
         cluster.scale(n)
-        front.say(f"{cluster.name} has {_workers(cluster)}, {money(cluster.price_per_hour)} per hour")
+        front.say(f"{cluster.name} has {_workers(cluster)}, {_price(cluster)}")
 
 
 @click.command()
@@ -235,7 +235,14 @@ def _already(cluster: DataprocCluster, given: dict[str, Any]) -> str:
 
 
 def _is_up(cluster: DataprocCluster) -> str:
-    return f"{cluster.name} is up: {_workers(cluster)}, {money(cluster.price_per_hour)} per hour"
+    return f"{cluster.name} is up: {_workers(cluster)}, {_price(cluster)}"
+
+
+def _price(cluster: DataprocCluster) -> str:
+    from ..clusters.config import LOCAL
+
+    free = " in the cloud, nothing here" if cluster.spec.project == LOCAL else ""
+    return f"{money(cluster.price_per_hour)} per hour{free}"
 
 
 def _workers(cluster: DataprocCluster) -> str:
