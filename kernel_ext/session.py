@@ -89,11 +89,6 @@ class Session:
         run = self._shell.user_ns.get(RUN)
         return run if isinstance(run, Mapping) and run.get("cluster") else None
 
-    @property
-    def owns(self) -> bool:
-        """Whether this notebook made the current cluster."""
-        return self._own is not None
-
     def up(
         self, spec: ClusterSpec, names: tuple[str, str], *, keep: bool = False, on_phase: Listener
     ) -> DataprocCluster:

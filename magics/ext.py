@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import re
+import threading
 from importlib import import_module
 from typing import Any
 
@@ -13,15 +15,12 @@ _HELP = re.compile(r"^(\s*%dask_(?:cluster|pipeline)\b.*?)\s*\?{1,2}\s*$")
 
 def load_ipython_extension(shell: Any) -> None:
     """Register ``%dask_cluster`` and ``%dask_pipeline``; after a kernel's restart, find its cluster again."""
+    looking = _look_for_cluster(shell) if os.environ.get("JPY_SESSION_NAME") else None
     for name in MAGICS:
-        shell.register_magic_function(_magic(shell, name), "line", name)
+        shell.register_magic_function(_magic(shell, name, looking), "line", name)
         shell.set_hook("complete_command", _completer(name), str_key=f"%{name}")
     if help_asked not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(help_asked)
-    if os.environ.get("JPY_SESSION_NAME"):
-        from .reattach import reattach
-
-        reattach(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
@@ -38,8 +37,22 @@ def help_asked(lines: list[str]) -> list[str]:
     return [_HELP.sub(r"\1 --help\n", line) for line in lines]
 
 
-def _magic(shell: Any, name: str) -> Any:
+def _look_for_cluster(shell: Any) -> threading.Thread:
+    """Begin to look whether this notebook's last kernel left a cluster; what is said of it belongs to this cell."""
+    context = contextvars.copy_context()
+
+    def look() -> None:
+        context.run(import_module(".reattach", __package__).reattach, shell)
+
+    looking = threading.Thread(target=look, name="dask-dataproc-look", daemon=True)
+    looking.start()
+    return looking
+
+
+def _magic(shell: Any, name: str, looking: threading.Thread | None) -> Any:
     def magic(line: str) -> None:
+        if looking is not None:
+            looking.join()
         import_module(MAGICS[name], __package__).run(shell, line)
 
     magic.__doc__ = f"``%{name} VERB``: see ``%{name} --help``, and ``%{name} VERB?`` for a verb."

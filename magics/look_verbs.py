@@ -106,7 +106,7 @@ def logs(front: Front, name: str, part: str, place: Place) -> None:
         "workers": part in ("all", "workers"),
     }
     with cluster_of(front, name, place) as cluster:
-        found = cluster.get_logs(**wanted)
+        found: Any = cluster.get_logs(**wanted)
     titles = {dask: ours for ours, dask in SECTIONS.items()}
     for key, text in sorted(found.items(), key=lambda item: (item[0] not in titles, item[0])):
         front.result(f"== {titles.get(key, f'worker {key}')}\n{text}\n")
@@ -154,7 +154,8 @@ def _state(record: ClusterRecord) -> list[tuple[str, str]]:
 
 def _measured(cluster: DataprocCluster) -> dict[str, Any]:
     """Return what is known of a living cluster besides its record, as JSON has it."""
-    workers = cluster.sync(cluster.scheduler_comm.identity, n_workers=-1)["workers"].values()
+    scheduler: Any = cluster.sync(cluster.scheduler_comm.identity, n_workers=-1)
+    workers = scheduler["workers"].values()
     return {
         "registered": len(workers),
         "threads": sum(worker["nthreads"] for worker in workers),

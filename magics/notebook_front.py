@@ -28,7 +28,6 @@ class NotebookFront(Front):
     """
 
     def __init__(self, shell: Any, command: str = "%dask_cluster"):
-        self.shell = shell
         self.command = command
         self.session = session_of(shell)
 

@@ -144,7 +144,7 @@ def _join(ctx: click.Context, param: click.Parameter, parts: tuple[Any, ...]) ->
 
 def _metavar(field: Field) -> str:
     if field.choices:
-        return "|".join(field.choices) if len(field.choices) > 1 else field.choices[0]
+        return "|".join(field.choices)
     if field.unit == "duration":
         return "DURATION"
     return {int: "N", tuple: "A,B", dict: "KEY=VALUE"}.get(field.type, "TEXT")

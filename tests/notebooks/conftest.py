@@ -55,6 +55,22 @@ class Kernel:
             elif kind == "error":
                 ran.error = "\n".join(content["traceback"])
 
+    def interrupt(self, code: str, when: str) -> Ran:
+        """Run a cell, and interrupt it as Jupyter's button does once it has shown ``when``."""
+        asked, ran = self.client.execute(code), Ran()
+        while True:
+            message = self.client.get_iopub_msg(timeout=WAIT)
+            content, kind = message["content"], message["msg_type"]
+            if message["parent_header"].get("msg_id") != asked:
+                continue
+            if when and when in str(content.get("data", "")):
+                when = ""
+                self.manager.interrupt_kernel()
+            elif kind == "error":
+                ran.error = content["ename"]
+            elif kind == "status" and content["execution_state"] == "idle":
+                return ran
+
     def complete(self, line: str) -> list[str]:
         """Return what Tab offers at the end of ``line``."""
         asked = self.client.complete(line)

@@ -25,7 +25,7 @@ def test_up_leaves_client_and_cluster_and_a_line_for_each_phase(execute, name):
     *phases, last = up.splitlines()
     assert len(phases) == 7
     assert all(re.fullmatch(PHASE, line) for line in phases), up
-    assert re.fullmatch(rf"{name} is up: 2 workers, \$0\.\d\d per hour; client and cluster are ready", last)
+    assert re.fullmatch(rf"{name} is up: 2 workers, \$0\.\d\d per hour in the cloud, nothing here; client and cluster are ready", last)
     assert (three, cluster) == ("3", repr(name))
 
 
@@ -107,6 +107,17 @@ def test_a_live_notebook_has_one_display_whose_last_state_stays(kernel, name, no
     assert "…" not in up.html
     assert len(re.findall(PHASE, up.text)) == 7
     assert f"{name} is up" in up.text
+
+
+def test_an_interrupted_up_leaves_nothing(laptop, kernel, name, notebook):
+    live = kernel(notebook)
+    live.run(LOAD)
+    ran = live.interrupt(f"%dask_cluster up --workers 4 --name {name}", when="service")
+    assert ran.error == "KeyboardInterrupt"
+    assert name not in laptop.clusters()
+    assert live.run("'cluster' in globals()").text == "False"
+    live.run(f"%dask_cluster up --name {name}")
+    assert live.run("client.submit(sum, [1, 2]).result()").text == "3"
 
 
 def test_in_a_job_up_attaches_to_the_runs_cluster_and_down_leaves_it(laptop, execute, name):

@@ -42,7 +42,7 @@ def test_every_verb_is_a_command_that_says_what_it_does(verb):
 
 
 def test_an_unknown_verb_is_a_usage_error_that_names_the_nearest():
-    result = CliRunner().invoke(dataproc, ["satus"])
+    result = CliRunner().invoke(dataproc, ["stat"])
     assert result.exit_code == 2
     assert "did you mean status?" in result.stderr
 
