@@ -25,7 +25,8 @@ def test_up_leaves_client_and_cluster_and_a_line_for_each_phase(execute, name):
     *phases, last = up.splitlines()
     assert len(phases) == 7
     assert all(re.fullmatch(PHASE, line) for line in phases), up
-    assert re.fullmatch(rf"{name} is up: 2 workers, \$0\.\d\d per hour in the cloud, nothing here; client and cluster are ready", last)
+    price = r"\$0\.\d\d per hour in the cloud, nothing here"
+    assert re.fullmatch(rf"{name} is up: 2 workers, {price}; client and cluster are ready", last)
     assert (three, cluster) == ("3", repr(name))
 
 
