@@ -88,7 +88,7 @@ class DataprocCluster(Cluster):
         **spec_fields: Any,
     ):
         given = {"workers": n_workers, "name": name} | spec_fields
-        self.spec = resolve(spec, local=local, **{k: v for k, v in given.items() if v is not None})
+        self.spec = resolve(spec, local=local, create=create, **{k: v for k, v in given.items() if v is not None})
         self.keep, self.created_here = keep, False
         self._create, self._hold_lease, self._on_phase = create, hold_lease, on_phase
         self._wanted_life = self.spec.lifetime

@@ -58,7 +58,9 @@ def duration(key: str, bounds: tuple[int, int] = (0, 14 * 86400)) -> int:
     return value
 
 
-def resolve(spec: ClusterSpec | Mapping[str, Any] | None = None, *, local: bool = False, **fields: Any) -> ClusterSpec:
+def resolve(
+    spec: ClusterSpec | Mapping[str, Any] | None = None, *, local: bool = False, create: bool = True, **fields: Any
+) -> ClusterSpec:
     """Return the spec with everything filled in that nobody gave.
 
     Parameters
@@ -67,6 +69,8 @@ def resolve(spec: ClusterSpec | Mapping[str, Any] | None = None, *, local: bool 
         What to start from; a field of a ClusterSpec that is at its default counts as not given.
     local : bool
         Use the emulator whatever project is configured.
+    create : bool
+        False for a cluster that there is already: its own record knows where it stages.
     **fields
         Fields of `ClusterSpec` that win over ``spec``, dask config and the environment.
 
@@ -86,7 +90,7 @@ def resolve(spec: ClusterSpec | Mapping[str, Any] | None = None, *, local: bool 
         given["staging"] = asked.get("staging")
     given["region"] = given.get("region") or default_region()[0] or FIELDS["region"].default
     given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
-    given["staging"] = given.get("staging") or _default_staging(given["project"])
+    given["staging"] = given.get("staging") or (_default_staging(given["project"]) if create else "")
     resolved = ClusterSpec.from_dict(given)
     return resolved.replace(labels={OWNER: user()} | resolved.labels)
 

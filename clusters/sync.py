@@ -20,9 +20,9 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return complete(loop, work)
     finally:
+        complete(loop, loop.shutdown_asyncgens())
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 

@@ -133,6 +133,10 @@ def test_a_duration_setting_is_read_and_bounded(gcloud):
             duration("lease", LEASE_BOUNDS)
 
 
+def test_a_cluster_that_there_is_already_needs_no_staging_setting():
+    assert resolve(project="my-project", create=False).staging == ""
+
+
 def test_the_emulator_stages_on_this_machine_though_a_bucket_is_configured():
     with dask.config.set({"dataproc.staging": "gs://team/dask", "dataproc.project": "my-project"}):
         assert resolve(local=True).staging.startswith("file://")
