@@ -1,4 +1,4 @@
-"""The emulator's machines: process groups forked from the zygote; they outlive the server, the next adopts them."""
+"""The emulator's machines: process groups forked from the zygote; they outlive the server, and the next adopts them."""
 
 from __future__ import annotations
 
