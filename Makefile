@@ -4,6 +4,7 @@
 #   make lab     the same notebook in JupyterLab
 #   make test    everything the tests need, then all of them, quick ones first
 #   make check   style, types, import arrows, spelling, and that the house is in order
+#   make notebooks  executes notebooks/ and saves what they give, which the tests hold them to
 #   make lock    requirements.lock anew from pyproject.toml
 #   make clean   remove all that these have made
 
@@ -16,11 +17,11 @@ INSTALLED := .venv/.installed
 SLOW := $(addprefix tests/,api clusters nodes gcs notebooks chaos airflow)
 PYTEST := $(BIN)/python -m pytest --durations=15
 
-.PHONY: demo lab test check lock clean
+.PHONY: demo lab test check notebooks lock clean
 .DELETE_ON_ERROR:
 
-# Both use the emulator, whatever cloud project is configured: nothing is paid for.
-demo lab: export DASK_DATAPROC__PROJECT := local
+# These use the emulator, whatever cloud project is configured: nothing is paid for.
+demo lab notebooks: export DASK_DATAPROC__PROJECT := local
 
 demo: $(INSTALLED)
 	@$(BIN)/dask dataproc run notebooks/quickstart.ipynb -o out/quickstart.ipynb
@@ -28,6 +29,9 @@ demo: $(INSTALLED)
 
 lab: $(INSTALLED)
 	@$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+notebooks: $(INSTALLED)
+	@$(BIN)/python notebooks/save.py
 
 test: $(INSTALLED)
 	$(PYTEST) tests/unit
