@@ -67,7 +67,7 @@ def test_whatever_is_wrong_with_a_field_is_said_in_one_line_that_names_it(wrong)
         ({"network": "a", "subnetwork": "b"}, "network"),
         ({"worker_machine": "n2-standard-5"}, "worker_machine"),
         ({"labels": {"Team": "x"}}, "labels: {'Team': 'x'} given"),
-        ({"wrokers": 3}, "'wrokers': no such field of a cluster, the nearest is workers"),
+        ({"werkers": 3}, "'werkers': no such field of a cluster, the nearest is workers"),
     ],
 )
 def test_the_line_says_what_was_given_and_what_is_allowed(fields, said):
