@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import datetime
-import weakref
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, cast
 
@@ -15,6 +13,7 @@ from distributed.deploy.cluster import Cluster
 from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
+from . import unclosed
 from .adaptive import DataprocAdaptive
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
@@ -105,7 +104,7 @@ class DataprocCluster(Cluster):
                 self._loop_runner.stop()
                 raise
             if self.created_here:
-                _unclosed.add(self)
+                unclosed.remember(self)
 
     @classmethod
     def from_name(cls, name: str, **keywords: Any) -> DataprocCluster:
@@ -309,7 +308,7 @@ class DataprocCluster(Cluster):
         if self.status in (Status.created, Status.closed):
             self.status = Status.closed
             return
-        _unclosed.discard(self)
+        unclosed.forget(self)
         ending = self._tenure.delete() if delete else self._tenure.leave(keep=self.keep)
         try:
             await to_its_end(asyncio.gather(ending, super()._close()))
@@ -330,6 +329,14 @@ class DataprocCluster(Cluster):
         """The address of the scheduler's plots."""
         return f"{self._dashboard}/status"
 
+    def _repr_html_(self, cluster_status: str | None = None) -> str:
+        if self.status is not Status.running:
+            return super()._repr_html_(cluster_status)
+        cells = (
+            f"<td>{_dollars('Price per hour', self.price_per_hour)}</td><td>{_dollars('Cost so far', self.cost)}</td>"
+        )
+        return super()._repr_html_(f"{cluster_status or ''}<tr>{cells}</tr>")
+
     def _complete(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run ``work`` on the cluster's loop; Ctrl-C undoes it (see `dask_dataproc.clusters.sync`)."""
         if self.asynchronous:
@@ -344,15 +351,5 @@ class DataprocCluster(Cluster):
             self._on_phase(phase)
 
 
-_unclosed: weakref.WeakSet[DataprocCluster] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    """Delete what was made here and never closed, when Python ends: nobody is left to renew its lease.
-
-    Not the asynchronous ones, whose loop has ended before: they go with their lease.
-    """
-    for cluster in list(_unclosed):
-        with contextlib.suppress(Exception):
-            cluster.close()
+def _dollars(what: str, price: float | None) -> str:
+    return f"<strong>{what}:</strong> {'not known' if price is None else f'${price:.2f}'}"

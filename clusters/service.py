@@ -134,8 +134,13 @@ class Service:
             raise failure(done.error, what)
 
     async def _operation(self, operation: Operation, what: str) -> Any:
+        from google.api_core.retry_async import AsyncRetry
+
+        # One lost connection in minutes of asking is no failed cluster; the emulator is started again instead.
+        retry = None if self.project == LOCAL else AsyncRetry(initial=0.5, maximum=5.0, timeout=self._timeout)
         async with self._call(what):
-            return await self._client.get_operation({"name": operation.name}, timeout=self._timeout)
+            request = {"name": operation.name}
+            return await self._client.get_operation(request, retry=retry, timeout=self._timeout)
 
     async def _begin(self, what: str, method: Any, request: Mapping[str, Any]) -> Operation:
         async with self._call(what):

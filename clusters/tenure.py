@@ -45,6 +45,7 @@ class Tenure:
         self._spending = Spending(spec, record.created)
         self._resizing = asyncio.Lock()
         self._renewing: asyncio.Task[None] | None = None
+        self._ended: float | None = None
 
     @property
     def price_per_hour(self) -> float | None:
@@ -54,7 +55,7 @@ class Tenure:
     @property
     def cost(self) -> float | None:
         """What the cluster has cost so far at list prices, USD; None where the list has no price."""
-        return self._spending.total(self._service.clock.now())
+        return self._spending.total(self._ended or self._service.clock.now())
 
     async def refresh(self) -> ClusterRecord:
         """Ask Dataproc for the record and return it."""
@@ -104,6 +105,7 @@ class Tenure:
         self._stop_renewing()
         with self._phases.phase("down", self.record.name), contextlib.suppress(ClusterNotFound):
             await self._service.remove(self.record)
+        self._ended = self._service.clock.now()
 
     async def leave(self, *, keep: bool) -> None:
         """Let the cluster go on without us: to the end of its lease, or with ``keep`` of its lifetime."""

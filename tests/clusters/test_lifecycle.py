@@ -72,6 +72,16 @@ def test_the_cost_grows_from_the_creation_on(cluster):
     assert cluster.cost == pytest.approx(cluster.price_per_hour * hours, rel=0.05)
 
 
+def test_what_a_deleted_cluster_has_cost_does_not_grow(laptop):
+    with laptop.here():
+        gone = DataprocCluster(n_workers=2)
+        shown = gone._repr_html_()
+        gone.close()
+    assert gone.cost == gone.cost > 0
+    assert "<strong>Price per hour:</strong> $0.74" in shown
+    assert "<strong>Cost so far:</strong> $0.00" in shown
+
+
 def test_the_dashboard_link_answers_with_the_plots(laptop, cluster):
     def page() -> str:
         # The first head of an emulator imports the plots while it already schedules: 404 until then.
