@@ -64,8 +64,8 @@ def params(text: str) -> dict[str, ast.Call]:
         ({"schedule": "every day"}, "metadata dask_dataproc: schedule: 'every day' given"),
         ({"inputs": ["s3://b/x"]}, "metadata dask_dataproc: inputs: "),
         ({"inputs": ["gs://b/folder/"]}, "metadata dask_dataproc: inputs: "),
-        ({"shedule": "@daily"}, "metadata dask_dataproc: 'shedule': no such field"),
-        ({"cluster": {"wrkers": 2}}, "metadata dask_dataproc.cluster: 'wrkers': no such field"),
+        ({"timetable": "@daily"}, "metadata dask_dataproc: 'timetable': no such field"),
+        ({"cluster": {"worker": 2}}, "metadata dask_dataproc.cluster: 'worker': no such field"),
         ({"cluster": {"workers": 1}}, "metadata dask_dataproc.cluster: workers: 1 given"),
         ({"cluster": 3}, "metadata dask_dataproc: cluster: 3 given"),
         (
