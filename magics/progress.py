@@ -61,6 +61,7 @@ class Progress:
     def __init__(self, painter: Painter):
         self._painter = painter
         self._phases: dict[str, tuple[Phase, float]] = {}
+        self._begun = time.monotonic()
         self._changed, self._over = threading.Event(), threading.Event()
         run = contextvars.copy_context().run
         self._thread = threading.Thread(target=run, args=(self._follow,), name="dask-dataproc-progress", daemon=True)
@@ -79,16 +80,18 @@ class Progress:
         self._over.set()
         self._changed.set()
         self._thread.join()
-        self._painter.paint(self.steps())
+        self._painter.paint(self.steps() if self._phases else [])
 
     def steps(self) -> list[Step]:
-        """Return the phases so far."""
+        """Return the phases so far; before the first, while Dask is imported, that it starts."""
         now = time.monotonic()
+        if not self._phases:
+            return [Step("start", "", "running", now - self._begun)]
         return [_step(phase, now - begun) for phase, begun in list(self._phases.values())]
 
     def _follow(self) -> None:
         while not self._over.is_set():
-            self._changed.wait(PAUSE if self._phases else None)
+            self._changed.wait(PAUSE)
             self._changed.clear()
             self._painter.paint(self.steps())
             self._over.wait(PAUSE)
@@ -132,11 +135,11 @@ class LiveDisplay:
         self._shown: dict[str, str] = {}
 
     def paint(self, steps: Sequence[Step]) -> None:
-        """Show the steps as one mimebundle, unless nothing has changed."""
+        """Show the steps as one mimebundle, unless nothing has changed; none at all when it never came to one."""
         from IPython.display import display
 
         bundle = steps_bundle(steps)
-        if not steps or bundle == self._shown:
+        if bundle == self._shown or not (steps or self._shown):
             return
         self._shown = bundle
         if self._handle is None:

@@ -78,3 +78,17 @@ def test_the_bundle_escapes_what_a_service_said():
     bundle = steps_bundle([Step("create", "<b>no</b>", "failed", 0.1)])
     assert "&lt;b&gt;" in bundle["text/html"]
     assert "<b>no" in bundle["text/plain"]
+
+
+def test_before_the_first_phase_it_says_that_it_starts_and_nothing_of_that_stays():
+    painted = []
+
+    class Painter:
+        def paint(self, steps):
+            painted.append([step.name for step in steps])
+
+    progress = Progress(Painter())
+    assert [step.name for step in progress.steps()] == ["start"]
+    with progress:
+        pass
+    assert painted[-1] == []
