@@ -229,9 +229,12 @@ class DataprocCluster(Cluster):
             await self._tenure.hold(self._idle_seconds)
 
     async def _undo(self) -> None:
-        await super()._close()
-        await self._provision.undo()
-        await self._service.__aexit__()
+        try:
+            await self._provision.undo()
+        finally:
+            with contextlib.suppress(OSError):  # a scheduler that has gone
+                await super()._close()
+            await self._service.__aexit__()
 
     # -- while it lives
 
@@ -310,10 +313,16 @@ class DataprocCluster(Cluster):
             return
         unclosed.forget(self)
         ending = self._tenure.delete() if delete else self._tenure.leave(keep=self.keep)
+        both = asyncio.gather(ending, super()._close(), return_exceptions=True)  # neither may cut the other short
         try:
-            await to_its_end(asyncio.gather(ending, super()._close()))
+            ended, closed = await to_its_end(both)
         finally:
+            self.status = Status.closed
             await self._service.__aexit__()
+        if isinstance(ended, BaseException):
+            raise ended
+        if isinstance(closed, BaseException) and not isinstance(closed, OSError):  # a scheduler that has gone
+            raise closed
 
     # -- how it is used
 

@@ -16,13 +16,16 @@ from . import connection, notify, settings
 from .metadata import read_metadata
 from .shape import worker_shape
 
+ANSWER_TIMEOUT = 2.0
+"""Seconds that a scheduler has to answer a worker that has just booted."""
+
 
 async def main(metadata: dict[str, str]) -> None:
     """Run one nanny for the whole machine until SIGTERM; on it, move the worker's data to its peers first."""
     dask.config.set(settings.DASK)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    found = await connection.wait_for(connection.connection_url(metadata), settings.HEAD_TIMEOUT)
+    found = await _find_head(connection.connection_url(metadata))
     vcpus, memory = _machine(metadata)
     shape = worker_shape(vcpus, memory)
     async with Nanny(
@@ -39,6 +42,26 @@ async def main(metadata: dict[str, str]) -> None:
         await _first(stop.wait(), nanny.finished())
         if stop.is_set():
             await _retire(nanny)
+
+
+async def _find_head(url: str) -> dict[str, str]:
+    """Return the connection to the head. What was there before us may be an earlier boot's: that one has to answer."""
+    async with asyncio.timeout(settings.HEAD_TIMEOUT):
+        new = await asyncio.to_thread(connection.fetch, url) is None
+        while True:
+            found = await connection.wait_for(url, settings.HEAD_TIMEOUT)
+            if new or await _answers(found):
+                return found
+            await asyncio.sleep(ANSWER_TIMEOUT / 10)
+
+
+async def _answers(found: dict[str, str]) -> bool:
+    arguments = connection.security(found).get_connection_args("worker")
+    with contextlib.suppress(OSError):
+        async with asyncio.timeout(ANSWER_TIMEOUT), rpc(found["scheduler"], connection_args=arguments) as scheduler:
+            await scheduler.echo(data=1)
+            return True
+    return False
 
 
 async def _retire(nanny: Nanny) -> None:

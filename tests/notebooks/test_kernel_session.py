@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import sys
+from pathlib import Path
 
 LOAD = "%load_ext dask_dataproc"
 
@@ -112,7 +114,7 @@ def test_another_notebook_leaves_what_it_attached_to(laptop, kernel, notebook, n
 
 def test_a_notebook_that_attaches_takes_over_the_lease_of_a_shells_cluster(laptop, kernel, notebook, name):
     shell = kernel()
-    shell.run(f"!dask dataproc up --name {name} --lifetime 10m")
+    shell.run(f"!{Path(sys.executable).with_name('dask')} dataproc up --name {name} --lifetime 10m")
     before = laptop.clusters()[name].lease_expires
     live = kernel(notebook)
     live.run(LOAD)
