@@ -130,12 +130,20 @@ class Fleet:
         heads = [name for name, vm in self.vms.items() if "head" in vm.programs]
         await self.shutdown([name for name in self.vms if name not in heads], grace)
         await self.shutdown(heads, grace)
-        await self._evict()
+        await self._evict(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _evict(self) -> None:
-        """Kill what still lives in the cluster's folder: VMs of a server that was killed before it wrote them down."""
-        while pids := _inhabitants(self._folder):
+    def end_strays(self) -> None:
+        """Kill what lives in the cluster's folder and is none of its VMs: a killed server had not written them down."""
+        known = {vm.pid for vm in self.vms.values()}
+        for pid in _inhabitants(self._folder):
+            with suppress(ProcessLookupError):
+                if os.getpgid(pid) not in known:
+                    os.kill(pid, signal.SIGKILL)
+
+    async def _evict(self, folder: Path) -> None:
+        """Kill what lives in ``folder``, and wait until nothing does."""
+        while pids := _inhabitants(folder):
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -144,6 +152,8 @@ class Fleet:
     async def _boot(self, spec: VmSpec) -> None:
         if spec.name in self.vms:
             await self._machines.shutdown(self.vms[spec.name], 0)
+        if (folder := self._folder / spec.name).exists():  # of a stray that was forked after `end_strays` had looked
+            await self._evict(folder)
         self.vms[spec.name] = await self._machines.boot(spec)
         self._changed()
 
@@ -154,10 +164,10 @@ class Fleet:
 
 
 def _inhabitants(folder: Path) -> list[int]:
-    """Return the processes that have their working folder below ``folder``."""
+    """Return the processes that have ``folder``, or one below it, as their working folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if os.readlink(process / "cwd").startswith(f"{folder}/"):
+            if f"{os.readlink(process / 'cwd')}/".startswith(f"{folder}/"):
                 found.append(int(process.name))
     return found

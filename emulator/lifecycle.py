@@ -73,6 +73,7 @@ class Lifecycle:
             self._recover(entry)
 
     def _recover(self, entry: Entry) -> None:
+        entry.fleet.end_strays()
         state = entry.state()
         if state in ("UNKNOWN", "CREATING", "STARTING"):
             self.enter(entry, "ERROR", INTERRUPTED)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Awaitable
 
 import dask.config
@@ -18,6 +19,8 @@ from .shape import worker_shape
 
 ANSWER_TIMEOUT = 2.0
 """Seconds that a scheduler has to answer a worker that has just booted."""
+FORGOTTEN = 60.0
+"""Seconds in which the scheduler notices that an earlier worker of the same name has died."""
 
 
 async def main(metadata: dict[str, str]) -> None:
@@ -26,22 +29,34 @@ async def main(metadata: dict[str, str]) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     found = await _find_head(connection.connection_url(metadata))
-    vcpus, memory = _machine(metadata)
-    shape = worker_shape(vcpus, memory)
-    async with Nanny(
-        found["scheduler"],
-        name=metadata["name"],
-        nthreads=shape.threads,
-        memory_limit=str(shape.memory),
-        security=connection.security(found),
-        host=metadata.get("address", "127.0.0.1"),
-        local_directory=metadata.get("dask-local-directory"),
-        dashboard=False,
-    ) as nanny:
+    async with await _nanny(metadata, found) as nanny:
         notify.ready()
         await _first(stop.wait(), nanny.finished())
         if stop.is_set():
             await _retire(nanny)
+
+
+async def _nanny(metadata: dict[str, str], found: dict[str, str]) -> Nanny:
+    """Return a nanny whose worker is registered, for which a dead predecessor of its name may have to be forgotten."""
+    vcpus, memory = _machine(metadata)
+    shape = worker_shape(vcpus, memory)
+    deadline = time.monotonic() + FORGOTTEN
+    while True:
+        try:
+            return await Nanny(
+                found["scheduler"],
+                name=metadata["name"],
+                nthreads=shape.threads,
+                memory_limit=str(shape.memory),
+                security=connection.security(found),
+                host=metadata.get("address", "127.0.0.1"),
+                local_directory=metadata.get("dask-local-directory"),
+                dashboard=False,
+            )
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(ANSWER_TIMEOUT / 10)
 
 
 async def _find_head(url: str) -> dict[str, str]:
