@@ -38,11 +38,18 @@ def complete(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Result])
         tasks.append(loop.create_task(work))
         tasks[0].add_done_callback(lambda _: finished.set())
 
-    loop.call_soon_threadsafe(start)
-    try:
+    def cancel() -> None:
+        if tasks:
+            tasks[0].cancel()
+        else:  # it was not even begun
+            work.close()
+            finished.set()
+
+    try:  # from the first moment on: the loop may be well into the work before this thread goes on
+        loop.call_soon_threadsafe(start)
         finished.wait()
     except KeyboardInterrupt:
-        loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+        loop.call_soon_threadsafe(cancel)
         finished.wait(UNDO)
         raise
     return tasks[0].result()
