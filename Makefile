@@ -24,8 +24,9 @@ PYTEST := $(BIN)/python -m pytest --durations=15
 demo lab notebooks: export DASK_DATAPROC__PROJECT := local
 
 demo: $(INSTALLED)
-	@$(BIN)/dask dataproc run notebooks/quickstart.ipynb -o out/quickstart.ipynb
-	@$(BIN)/dask dataproc dag notebooks/quickstart.ipynb -o out/dags
+	@echo "The executed notebook:" && $(BIN)/dask dataproc run notebooks/quickstart.ipynb -o out/quickstart.ipynb
+	@echo "What it did:" && $(BIN)/python notebooks/tell.py out/quickstart.ipynb
+	@echo "The DAG made from it:" && $(BIN)/dask dataproc dag notebooks/quickstart.ipynb -o out/dags
 
 lab: $(INSTALLED)
 	@$(BIN)/jupyter lab notebooks/quickstart.ipynb
