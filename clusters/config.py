@@ -84,15 +84,20 @@ def resolve(
     base = spec.to_dict() if isinstance(spec, ClusterSpec) else dict(spec or {})
     configured, asked = _configured(), _named(base) | _named(fields)
     given = configured | asked
-    project = LOCAL if local else given.get("project") or default_project()[0] or LOCAL
+    project, given["region"] = place(given.get("project"), given.get("region"), local=local)
     given["project"] = FIELDS["project"].parse(project)  # first: it decides where staging may be
     if given["project"] == LOCAL:  # a bucket that is configured is the cloud's
         given["staging"] = asked.get("staging")
-    given["region"] = given.get("region") or default_region()[0] or FIELDS["region"].default
     given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
     given["staging"] = given.get("staging") or (_default_staging(given["project"]) if create else "")
     resolved = ClusterSpec.from_dict(given)
     return resolved.replace(labels={OWNER: user()} | resolved.labels)
+
+
+def place(project: str | None = None, region: str | None = None, *, local: bool = False) -> tuple[str, str]:
+    """Return the project and region meant: as typed, else as configured; with no project anywhere, the emulator's."""
+    chosen = LOCAL if local else project or default_project()[0] or LOCAL
+    return chosen, region or default_region()[0] or FIELDS["region"].default
 
 
 def default_project() -> tuple[str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .config import LOCAL, default_project, default_region
+from .config import place
 from .dataproc_config import MARK
 from .record import ClusterRecord
 from .service import Service
-from .spec import FIELDS
 from .sync import run
 
 
@@ -14,7 +13,7 @@ def list_clusters(project: str | None = None, region: str | None = None) -> list
     """Return the clusters that labels say are this tool's, in the given or the configured place."""
 
     async def listed() -> list[ClusterRecord]:
-        async with _service(project, region) as service:
+        async with Service(*place(project, region)) as service:
             return await service.list({MARK: "*"})
 
     return run(listed())
@@ -30,14 +29,9 @@ def delete_cluster(name: str, project: str | None = None, region: str | None = N
     """
 
     async def deleted() -> ClusterRecord:
-        async with _service(project, region) as service:
+        async with Service(*place(project, region)) as service:
             record = await service.get(name)
             await service.remove(record)
             return record
 
     return run(deleted())
-
-
-def _service(project: str | None, region: str | None) -> Service:
-    where = project or default_project()[0] or LOCAL
-    return Service(where, region or default_region()[0] or FIELDS["region"].default)

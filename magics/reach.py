@@ -31,11 +31,9 @@ class Place:
     @classmethod
     def of(cls, project: str | None, region: str | None, local: bool) -> Place:
         """Return the place of the options; what was not typed comes from where ``up`` takes it from."""
-        from ..clusters.config import LOCAL, default_project, default_region
-        from ..clusters.spec import FIELDS
+        from ..clusters.config import place
 
-        chosen = LOCAL if local else project or default_project()[0] or LOCAL
-        return cls(chosen, region or default_region()[0] or FIELDS["region"].default)
+        return cls(*place(project, region, local=local))
 
     def keywords(self) -> dict[str, Any]:
         """Return the place as arguments."""
