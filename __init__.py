@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         ServiceError,
         SpecError,
         Stockout,
-        VersionMismatch,
         WaitTimeout,
     )
     from .clusters.spec import ClusterSpec
@@ -50,7 +49,6 @@ __all__ = [
     "Stockout",
     "ClusterFailed",
     "WaitTimeout",
-    "VersionMismatch",
     "EmulatorError",
     "NotebookError",
 ]

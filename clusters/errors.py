@@ -13,7 +13,6 @@ DaskDataprocError
 │   └── Stockout
 ├── ClusterFailed        the cluster was created and ended in ERROR, or its scheduler never answered
 ├── WaitTimeout          a bounded wait ended
-├── VersionMismatch      the cluster's packages differ from the kernel's
 ├── EmulatorError        the local Dataproc could not be started or answered wrongly
 └── NotebookError        a notebook's parameters, metadata or execution
 """
@@ -92,10 +91,6 @@ class ClusterFailed(DaskDataprocError):
 
 class WaitTimeout(DaskDataprocError, TimeoutError):
     """A bounded wait ended; what was being created has been undone."""
-
-
-class VersionMismatch(DaskDataprocError):
-    """A package that both sides need has different versions on the cluster and in the kernel."""
 
 
 class EmulatorError(DaskDataprocError):

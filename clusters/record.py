@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .config import OWNER
-from .dataproc_config import MARK, SPEC
+from .dataproc_config import SPEC
 from .errors import ClusterExists
 from .spec import ClusterSpec
 
@@ -50,11 +50,6 @@ class ClusterRecord:
     def owner(self) -> str:
         """Whose it is, by its label."""
         return self.labels.get(OWNER, "")
-
-    @property
-    def ours(self) -> bool:
-        """Whether this tool made it, by its label."""
-        return MARK in self.labels
 
     @property
     def alive(self) -> bool:
