@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
+from .sizes import machines_of
+
 
 class DataprocAdaptive(Adaptive):
-    """Resizes a `DataprocCluster` to what the scheduler would like, within its bounds."""
+    """Resizes a `DataprocCluster` to what the scheduler would like, within its bounds; counts machines, not workers."""
 
     cluster: Any
+
+    async def target(self) -> int:
+        """Return how many machines the scheduler would like."""
+        return math.ceil(await super().target() / self._each)
+
+    async def workers_to_close(self, target: int) -> list[str]:
+        """Return the machines of the workers that the scheduler can spare."""
+        spare = machines_of(await super().workers_to_close(math.ceil(target * self._each)))
+        return sorted(spare)[: max(0, len(self.observed) - target)]
+
+    @property
+    def _each(self) -> float:
+        """Workers on a machine, as things stand."""
+        return max(1.0, len(self.cluster.scheduler_info["workers"]) / max(1, len(self.observed)))
 
     async def scale_up(self, n: int) -> None:
         """Grow to ``n`` workers."""

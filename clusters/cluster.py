@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from distributed.core import Status, rpc
 from distributed.deploy.cluster import Cluster
+from distributed.utils import Logs
 from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
@@ -18,12 +19,13 @@ from .adaptive import DataprocAdaptive
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
 from .errors import ClusterExists, ClusterFailed, WaitTimeout
+from .journals import with_journals
 from .lease import Lease
 from .phases import Phase, Phases
 from .provision import Provision, sooner, to_its_end
 from .record import ClusterRecord
 from .service import Service
-from .sizes import adaptable
+from .sizes import adaptable, machines_of
 from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
@@ -211,7 +213,7 @@ class DataprocCluster(Cluster):
             ) from error
 
     async def _registered(self, n: int) -> None:
-        while len(self.scheduler_info["workers"]) < n:
+        while len(self.observed) < n:
             self._changed.clear()
             await self._changed.wait()
 
@@ -266,8 +268,13 @@ class DataprocCluster(Cluster):
         return super().adapt(DataprocAdaptive, minimum=low, maximum=high, **keywords)
 
     @property
+    def observed(self) -> set[str]:
+        """The machines with workers that have registered."""
+        return machines_of(worker["name"] for worker in self.scheduler_info["workers"].values())
+
+    @property
     def plan(self) -> set[str]:
-        """The workers there will be: those there are, and as many more as were asked for."""
+        """The machines there will be: those there are, and as many more as were asked for."""
         missing = self.record.total_workers - len(self.observed)
         return self.observed | {f"to come {i}" for i in range(missing)}
 
@@ -278,6 +285,9 @@ class DataprocCluster(Cluster):
 
     async def _scale(self, n: int) -> None:
         await self._tenure.resize(n, self._registered)
+
+    async def _get_logs(self, cluster: bool = True, scheduler: bool = True, workers: Any = True) -> Logs:
+        return await with_journals(await super()._get_logs(cluster, scheduler, workers), self.scheduler_comm)
 
     async def _idle_seconds(self) -> float:
         return await cast(Any, self.scheduler_comm).idle_seconds()

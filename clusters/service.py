@@ -14,6 +14,7 @@ from .config import LOCAL, duration
 from .connection import forget
 from .errors import ClusterFailed, ConfigError, ServiceError, WaitTimeout
 from .local import Endpoint, emulator_launch, emulator_ready
+from .node_output import told_by_node
 from .record import ClusterRecord, from_message
 from .service_errors import translate
 
@@ -131,7 +132,8 @@ class Service:
         except TimeoutError:
             raise WaitTimeout(f"{what}: not done after {timeout:.0f} s", "%dask_cluster status") from None
         if done.HasField("error"):
-            raise failure(done.error, what)
+            error = failure(done.error, what)
+            raise await told_by_node(error) if isinstance(error, ClusterFailed) else error
 
     async def _operation(self, operation: Operation, what: str) -> Any:
         from google.api_core.retry_async import AsyncRetry

@@ -1,13 +1,17 @@
-"""How many workers of which group a cluster of n workers has. Pure."""
+"""How many machines of which group a cluster of n workers has, and whose a Dask worker is. Pure."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 from .errors import SpecError
 from .spec import ClusterSpec
 
+MACHINE = re.compile(r"(?P<machine>.+-(?:m|w-\d+|sw-[a-z0-9]+))-\d+")
+"""How a Dask worker is named where a machine has several: by the machine, and a number."""
 LEAST = 2
 """Primary workers that Dataproc asks of every cluster that is not a single node."""
 
@@ -44,6 +48,11 @@ def adaptable(spec: ClusterSpec, minimum: int | None, maximum: int | None) -> tu
         hint = f"%dask_cluster adapt {LEAST} {spec.max_workers}"
         raise SpecError(f"adapt: {low!r} to {high!r} given, allowed is {_allowed(spec)}", hint)
     return low, high
+
+
+def machines_of(workers: Iterable[Any]) -> set[str]:
+    """Return the names of the machines that Dask workers with the names ``workers`` are on."""
+    return {found["machine"] if (found := MACHINE.fullmatch(name)) else name for name in map(str, workers)}
 
 
 def _within(n: Any, spec: ClusterSpec) -> bool:
