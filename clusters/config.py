@@ -24,6 +24,8 @@ LOCAL = "local"
 """The project whose Dataproc is the emulator on this machine."""
 OWNER = "owner"
 """The label that says whose a cluster is."""
+NOTEBOOK = "notebook"
+"""The label that says which notebook a cluster was made in."""
 DEFAULTS = Path(__file__).with_name("dataproc.yaml")
 LEASE_BOUNDS = (1200, 14 * 86400)
 """Seconds. Dataproc's own are 10 min from now to 14 d; a third of a lease later that still has to hold for the rest."""
@@ -91,7 +93,7 @@ def resolve(
     given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
     given["staging"] = given.get("staging") or (_default_staging(given["project"]) if create else "")
     resolved = ClusterSpec.from_dict(given)
-    return resolved.replace(labels={OWNER: user()} | resolved.labels)
+    return resolved.replace(labels={OWNER: user()} | _notebook() | resolved.labels)
 
 
 def place(project: str | None = None, region: str | None = None, *, local: bool = False) -> tuple[str, str]:
@@ -115,6 +117,13 @@ def default_region() -> tuple[str, str]:
 def user() -> str:
     """Return who runs this, as a label's value may be written."""
     return re.sub(r"[^a-z0-9-]+", "-", getpass.getuser().lower()).strip("-")[:63] or "user"
+
+
+def _notebook() -> dict[str, str]:
+    """Return the label of the notebook that this kernel belongs to, which Jupyter names; elsewhere none."""
+    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem.lower()
+    plain = re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-")[:63]
+    return {NOTEBOOK: plain} if plain else {}
 
 
 def _configured() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .errors import SpecError
+from .gcs_options import gcsfs_options
 
 if TYPE_CHECKING:
     from .spec import ClusterSpec
@@ -16,8 +17,8 @@ SPEC = "dask-spec"
 """The metadata key of the spec a cluster was made from, so that whoever attaches knows its bounds and its lifetime."""
 EPHEMERAL = {"lifecycle": "ephemeral"}
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
-INIT_TIMEOUT = 600
-"""Seconds an initialization action may take; Dataproc's own default."""
+INIT_ACTIONS = {"configure-storage.sh": 300, "install-dask.sh": 600}
+"""What each node runs at its first boot, in this order, and the seconds that each may take."""
 
 
 def cluster_config(spec: ClusterSpec) -> dict[str, Any]:
@@ -38,24 +39,22 @@ def cluster_config(spec: ClusterSpec) -> dict[str, Any]:
     config: dict[str, Any] = {
         "gce_cluster_config": _compute_engine(spec),
         "master_config": _group(spec, spec.master_machine, spec.master_disk_gb, worker=False) | {"num_instances": 1},
-        "software_config": {"image_version": spec.image, "properties": dict(spec.properties)},
+        "software_config": {"image_version": spec.image, "properties": _properties(spec)},
         "lifecycle_config": {"auto_delete_ttl": {"seconds": spec.lifetime}},
         "endpoint_config": {"enable_http_port_access": True},
     }
     if spec.workers:
         config["worker_config"] = workers | {"num_instances": spec.workers}
         config["secondary_worker_config"] = _secondary(spec)
-    else:
-        config["software_config"]["properties"]["dataproc:dataproc.allow.zero.workers"] = "true"
     if spec.kms_key:
         config["encryption_config"] = {"gce_pd_kms_key_name": spec.kms_key}
     if spec.staging.startswith("gs://"):
         config["config_bucket"] = spec.staging.removeprefix("gs://").split("/")[0]
         config["initialization_actions"] = [
-            {"executable_file": f"{node_files(spec)}/install-dask.sh", "execution_timeout": {"seconds": INIT_TIMEOUT}}
+            {"executable_file": f"{node_files(spec)}/{script}", "execution_timeout": {"seconds": seconds}}
+            for script, seconds in INIT_ACTIONS.items()
         ]
-    labels = {MARK: spec.runtime, "workload": spec.workload} | EPHEMERAL | spec.labels
-    return {"project_id": spec.project, "cluster_name": spec.name, "labels": labels, "config": config}
+    return {"project_id": spec.project, "cluster_name": spec.name, "labels": _labels(spec), "config": config}
 
 
 def node_files(spec: ClusterSpec) -> str:
@@ -63,6 +62,18 @@ def node_files(spec: ClusterSpec) -> str:
     from .. import __version__
 
     return f"{spec.staging.rstrip('/')}/nodes/{__version__}"
+
+
+def _labels(spec: ClusterSpec) -> dict[str, str]:
+    paid = {"cost_centre": spec.cost_centre} if spec.cost_centre else {}
+    return {MARK: spec.runtime, "workload": spec.workload} | EPHEMERAL | paid | spec.labels
+
+
+def _properties(spec: ClusterSpec) -> dict[str, str]:
+    """Return Dataproc's properties: those that the shape of the cluster asks for, then what the spec says."""
+    wanted: dict[str, str] = {} if spec.workers else {"dataproc:dataproc.allow.zero.workers": "true"}
+    # Here, and nowhere else, what YARN has to know before it starts is joined in for runtime=yarn: its queues.
+    return wanted | spec.properties
 
 
 def _group(spec: ClusterSpec, machine: str, disk_gb: int, *, worker: bool = True) -> dict[str, Any]:
@@ -88,11 +99,14 @@ def _compute_engine(spec: ClusterSpec) -> dict[str, Any]:
         "dask-staging": spec.staging,
         "dask-nodes": node_files(spec),
         "dask-runtime": spec.runtime,
+        "dask-workers": str(spec.total_workers),
         "dask-queue": spec.queue,
         "dask-workload": spec.workload,
         "dask-filestore": spec.filestore,
         "dask-git-repository": spec.git_repository,
         "dask-git-ref": spec.git_ref,
+        "dask-git-secret": spec.git_secret,
+        "dask-gcsfs": json.dumps(gcsfs_options(spec.gcsfs)),
         SPEC: json.dumps(spec.to_dict()),
     }
     given: dict[str, Any] = {

@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import SpecError
 from .fields import Field, declare, fields_of, refusal, unknown
+from .gcs_options import OPTIONS, check_gcsfs
 from .machines import known_type
 
 NAME = r"[a-z]([-a-z0-9]{0,49}[a-z0-9])?"
@@ -20,6 +21,8 @@ RESOURCE = r"[!-~]*"
 """A resource's name, path or URL: printable, no spaces."""
 REPOSITORY = r"([!-,.-~][!-~]*)?"
 """As `RESOURCE`, and no option of git's: it does not begin with a hyphen."""
+CREDENTIALS = re.compile(r"(?:https?://[^/]*|[a-z0-9+.-]+://[^/@]*:[^/]*)@", re.ASCII | re.IGNORECASE)
+"""How a URL begins that holds a password or a token."""
 DAY = 86400
 
 
@@ -52,6 +55,14 @@ def check_label_values(given: Mapping[str, str], field: str) -> None:
             raise refusal(field, f"{label}={value}", "a value of at most 63 of a-z, 0-9, _ and -", f"{field}=team=risk")
 
 
+def check_repository(given: str, field: str) -> None:
+    """Refuse a URL that holds credentials: nodes are told it by their metadata, which whoever may list them reads."""
+    if CREDENTIALS.match(given):
+        host = given.partition("://")[2].partition("/")[0].rpartition("@")[2]
+        allowed = "a URL without credentials, which belong into a secret"
+        raise refusal(field, f"…@{host}", allowed, "git_secret=projects/p/secrets/s")
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
     """A cluster, declared.
@@ -76,7 +87,7 @@ class ClusterSpec:
     zone: str = declare(
         "", "Compute Engine zone; left to Dataproc when empty", pattern=r"[-a-z0-9]*", like="europe-west1-b"
     )
-    runtime: str = declare("standalone", "how Dask runs on the nodes", choices=("standalone",))
+    runtime: str = declare("standalone", "how Dask runs on the nodes", choices=("standalone", "yarn"))
     image: str = declare(
         "2.2-debian12", "Dataproc image version", pattern=r"\d+\.\d+(\.\d+)?-[a-z0-9]+", like="2.2-debian12"
     )
@@ -103,7 +114,10 @@ class ClusterSpec:
     network: str = declare("", "VPC network; not together with subnetwork", pattern=RESOURCE, like="default")
     subnetwork: str = declare("", "VPC subnetwork; not together with network", pattern=RESOURCE, like="my-subnet")
     tags: tuple[str, ...] = declare(
-        (), "network tags of the nodes", pattern=r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", like="dask,no-ssh"
+        ("dataproc-cluster",),
+        "network tags of the nodes, which firewall rules name",
+        pattern=r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?",
+        like="dask,no-ssh",
     )
     internal_ip_only: bool = declare(True, "nodes have no public address")
     service_account: str = declare(
@@ -127,14 +141,32 @@ class ClusterSpec:
     environment: str = declare("kernel", "packages of the nodes: the kernel's own", choices=("kernel",))
     queue: str = declare("interactive", "queue of the work", choices=("interactive", "batch", "background"))
     workload: str = declare("interactive", "workload profile", choices=("interactive", "etl", "ml", "analytics"))
+    gcsfs: dict[str, str] = declare(
+        {},
+        f"how the nodes read gs://: {', '.join(OPTIONS)}",
+        pattern="|".join(OPTIONS),
+        like="block_size=16MiB",
+        check=check_gcsfs,
+    )
     git_repository: str = declare(
-        "", "repository that the nodes check out", pattern=REPOSITORY, like="https://github.com/ana/etl.git"
+        "",
+        "repository that the nodes check out",
+        pattern=REPOSITORY,
+        like="https://github.com/ana/etl.git",
+        check=check_repository,
     )
     git_ref: str = declare("", "commit, tag or branch of git_repository", pattern=REPOSITORY, like="main")
+    git_secret: str = declare(
+        "",
+        "Secret Manager's name of the deploy key or token of git_repository",
+        pattern=r"(projects/[a-z0-9.:-]+/secrets/[\w-]{1,255}(/versions/[\w-]+)?)?",
+        like="projects/p/secrets/s",
+    )
     lifetime: int = declare(8 * 3600, "the cluster never lives longer", unit="duration", low=600, high=14 * DAY)
     idle_time: int = declare(
         3600, "without a task for so long, the lease is no longer renewed", unit="duration", low=300, high=14 * DAY
     )
+    cost_centre: str = declare("", "who pays, as the label cost_centre", pattern=LABEL_VALUE.pattern, like="risk-42")
     labels: dict[str, str] = declare(
         {}, "labels on the cluster", pattern=LABEL, like="team=risk", high=20, check=check_label_values
     )
@@ -233,8 +265,9 @@ def _check_together(spec: ClusterSpec) -> None:
         raise refusal("network", spec.network, f"none together with subnetwork={spec.subnetwork}", "network=")
     if spec.zone and spec.zone.rpartition("-")[0] != spec.region:
         raise refusal("zone", spec.zone, f"a zone of region {spec.region}", f"zone={spec.region}-b")
-    if spec.git_ref and not spec.git_repository:
-        raise refusal("git_ref", spec.git_ref, "none without git_repository", "git_repository=URL")
+    for name in ("git_ref", "git_secret"):
+        if getattr(spec, name) and not spec.git_repository:
+            raise refusal(name, getattr(spec, name), "none without git_repository", "git_repository=URL")
 
 
 def _check_sizes(spec: ClusterSpec) -> None:

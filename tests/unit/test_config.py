@@ -118,6 +118,15 @@ def test_each_cluster_gets_a_name_and_its_owners_label(gcloud, monkeypatch):
     assert resolve(labels={"owner": "ben"}).labels == {"owner": "ben"}
 
 
+@pytest.mark.parametrize(
+    ("session", "label"),
+    [("/home/ana/Churn (v2).ipynb", "churn-v2"), ("etl_daily.ipynb", "etl_daily"), ("日.ipynb", None), ("", None)],
+)
+def test_a_cluster_of_a_notebook_says_which(session, label, gcloud, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", session)
+    assert resolve().labels.get("notebook") == label
+
+
 def test_resolving_twice_changes_nothing(gcloud):
     spec = resolve(workers=4, labels={"team": "risk"})
     assert resolve(spec) == spec == resolve(ClusterSpec.from_yaml(spec.to_yaml()))

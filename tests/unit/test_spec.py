@@ -15,6 +15,12 @@ from dask_dataproc.clusters.spec import FIELDS, ClusterSpec
 BASE = {"name": "dask-ana-3f2c", "project": "my-project", "staging": "gs://bucket/dask", "max_workers": 1000}
 MACHINES = st.sampled_from([*sorted(PREDEFINED), "n4-standard-8", "n2-custom-4-16384"])
 LABELS = st.from_regex(r"[a-z][a-z0-9_-]{0,5}", fullmatch=True)
+GCSFS = {
+    "block_size": st.integers(1 << 18, 1 << 28).map(str) | st.integers(1, 256).map("{}MiB".format),
+    "cache_timeout": st.integers(0, 9999999),
+    "endpoint_url": st.sampled_from(["https://storage.example", "http://10.0.0.1:4443"]),
+    "requester_pays": st.sampled_from(["true", "false", "my-project"]),
+}
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.dates()
 ANYTHING = PLAIN | st.lists(PLAIN, max_size=3) | st.dictionaries(st.text(), PLAIN, max_size=3)
 
@@ -33,6 +39,7 @@ def right_values(field: Field) -> st.SearchStrategy:
         "accelerators": st.dictionaries(st.sampled_from(["nvidia-l4", "nvidia-tesla-t4"]), st.integers(1, 8)),
         "labels": st.dictionaries(LABELS, st.from_regex(r"[a-z0-9_-]{0,63}", fullmatch=True), max_size=4),
         "properties": st.dictionaries(st.from_regex(r"[a-z-]+:[!-~]+", fullmatch=True), texts(), max_size=3),
+        "gcsfs": st.fixed_dictionaries({}, optional=GCSFS),
         "staging": texts().map(lambda text: f"file:///{text}".strip()),
     }
     if field.name in special:
@@ -100,7 +107,7 @@ def test_anything_is_a_right_value_or_refused_with_field_bound_and_what_was_give
 @given(st.sampled_from(list(FIELDS)).flatmap(lambda name: st.tuples(st.just(name), RIGHT[name])))
 def test_a_value_within_the_bounds_is_taken(pair):
     name, value = pair
-    repository = {"git_repository": "https://github.com/ana/etl.git"} if name == "git_ref" else {}
+    repository = {"git_repository": "https://github.com/ana/etl.git"} if name in ("git_ref", "git_secret") else {}
     assert_survives(ClusterSpec.from_dict(BASE | repository | {name: value}))
 
 
@@ -110,7 +117,7 @@ def test_right_values_together_make_a_spec_or_break_a_named_rule(values):
         spec = ClusterSpec.from_dict(BASE | values)
         assert_survives(spec)
     except SpecError as refused:
-        assert_rule_of(refused, {"network", "zone", "git_ref", "secondary_workers"})
+        assert_rule_of(refused, {"network", "zone", "git_ref", "git_secret", "secondary_workers"})
 
 
 @given(st.sampled_from(list(FIELDS)).flatmap(lambda name: st.tuples(st.just(name), RIGHT[name])))
@@ -186,6 +193,18 @@ def test_the_default_and_the_example_of_a_field_are_right_values(field):
             "zone: 'us-central10-a' given, allowed is a zone of region us-central1",
             "zone=us-central1-b",
         ),
+        (
+            {"gcsfs": "block_size=1GiB"},
+            "gcsfs: 'block_size=1GiB' given, allowed is block_size from 256KiB to 256MiB, or in bytes",
+            "gcsfs=block_size=16MiB",
+        ),
+        (
+            {"git_repository": "https://ana:hunter2@git.example/etl.git"},
+            "git_repository: '…@git.example' given, allowed is a URL without credentials, which belong into a secret",
+            "git_secret=projects/p/secrets/s",
+        ),
+        ({"git_secret": "hunter2"}, "git_secret: 'hunter2' given, allowed is text like projects/p/secrets/s", None),
+        ({"cost_centre": "Risk"}, "cost_centre: 'Risk' given, allowed is text like risk-42", None),
         ({"git_ref": "main"}, "git_ref: 'main' given, allowed is none without git_repository", "git_repository=URL"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -254,3 +273,69 @@ def test_googles_message_says_what_the_spec_says():
     assert config.lifecycle_config.auto_delete_ttl.total_seconds() == 4 * 3600
     assert config.gce_cluster_config.tags == ["dask"]
     assert config.encryption_config.gce_pd_kms_key_name == spec.kms_key
+
+
+def test_each_node_first_gets_its_storage_then_dask():
+    config = dataproc_v1.Cluster(ClusterSpec.from_dict(BASE).to_dataproc()).config
+    scripts = [action.executable_file.rpartition("/")[2] for action in config.initialization_actions]
+    assert scripts == ["configure-storage.sh", "install-dask.sh"]
+    assert all(action.execution_timeout.total_seconds() for action in config.initialization_actions)
+
+
+def test_the_nodes_are_told_how_many_workers_there_are_and_how_to_read_buckets():
+    spec = ClusterSpec.from_dict(BASE | {"secondary_workers": 3, "gcsfs": "block_size=1MiB,requester_pays=my-project"})
+    metadata = spec.to_dataproc()["config"]["gce_cluster_config"]["metadata"]
+    assert metadata["dask-workers"] == "5"
+    assert json.loads(metadata["dask-gcsfs"]) == {
+        "cache_timeout": 60,
+        "block_size": 1 << 20,
+        "requester_pays": "my-project",
+    }
+
+
+def test_labels_say_that_it_will_go_what_it_is_for_and_who_pays():
+    labels = ClusterSpec.from_dict(BASE | {"workload": "etl", "cost_centre": "risk-42"}).to_dataproc()["labels"]
+    asked = {"workload": "etl", "cost_centre": "risk-42"}
+    assert labels == {"dask-dataproc": "standalone", "lifecycle": "ephemeral"} | asked
+
+
+def test_nodes_have_no_public_address_boot_what_is_signed_and_wear_the_firewalls_tag():
+    config = dataproc_v1.Cluster(ClusterSpec.from_dict(BASE).to_dataproc()).config.gce_cluster_config
+    shielded = config.shielded_instance_config
+    assert config.internal_ip_only
+    assert shielded.enable_secure_boot
+    assert shielded.enable_vtpm
+    assert shielded.enable_integrity_monitoring
+    assert config.tags == ["dataproc-cluster"]
+
+
+SECRETS = st.sampled_from(
+    [
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "-----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNzaC1rZXktdjEA -----END OPENSSH PRIVATE KEY-----",
+        "https://ana:hunter2@git.example/etl.git",
+        "https://ghp_16C7e42F292c6912E7710c838347Ae178B4a@git.example/etl.git",
+        "ssh://git:hunter2@git.example/etl.git",
+    ]
+)
+
+
+@given(st.sampled_from(["git_secret", "git_repository", "kms_key"]), SECRETS, st.fixed_dictionaries({}, optional=RIGHT))
+def test_a_secret_where_a_name_belongs_never_reaches_metadata_or_labels(field, secret, values):
+    """The fields about secrets take names of resources and URLs without credentials alone."""
+    if field == "git_repository" and "://" not in secret:
+        return
+    with pytest.raises(SpecError, match=rf"^{field}: "):
+        ClusterSpec.from_dict(BASE | values | {"git_repository": "https://git.example/etl.git", field: secret})
+
+
+@given(st.fixed_dictionaries({}, optional=RIGHT))
+def test_what_the_nodes_are_told_is_named_for_no_secret_but_by_a_resource(values):
+    try:
+        cluster = ClusterSpec.from_dict(BASE | values).to_dataproc()
+    except SpecError:
+        return
+    told = cluster["config"]["gce_cluster_config"]["metadata"] | cluster["labels"]
+    named = {key: value for key, value in told.items() if any(word in key for word in ("secret", "token", "password"))}
+    assert set(named) - set(cluster["labels"]) <= {"dask-git-secret"}
+    assert named.get("dask-git-secret", "projects/").startswith("projects/")
