@@ -21,11 +21,16 @@ def spec(url: str) -> ClusterSpec:
 
 def test_a_store_gets_scripts_programs_and_packages_under_this_version():
     where = spec("memory://bucket/dask/")
-    assert asyncio.run(staging.stage(where)) == "3 files in memory://bucket/dask/"
+    assert asyncio.run(staging.stage(where)) == "4 files in memory://bucket/dask/"
     folder = f"memory://bucket/dask/nodes/{__version__}"
     assert node_files(where) == folder
     files = fsspec.filesystem("memory").glob(f"{folder}/*")
-    assert {name.rpartition("/")[2] for name in files} == {"install-dask.sh", "node.zip", "requirements.txt"}
+    assert {name.rpartition("/")[2] for name in files} == {
+        "configure-storage.sh",
+        "install-dask.sh",
+        "node.zip",
+        "requirements.txt",
+    }
     with fsspec.open(f"{folder}/install-dask.sh", "rb") as uploaded:
         assert uploaded.read() == (staging.NODE_PROGRAMS / "install-dask.sh").read_bytes()
 
