@@ -284,7 +284,10 @@ class DataprocCluster(Cluster):
         return self.plan
 
     async def _scale(self, n: int) -> None:
-        await self._tenure.resize(n, self._registered)
+        await self._tenure.resize(n, self._registered, self._tell_head)
+
+    async def _tell_head(self, n: int) -> None:
+        await cast(Any, self.scheduler_comm).resize(n=n)
 
     async def _get_logs(self, cluster: bool = True, scheduler: bool = True, workers: Any = True) -> Logs:
         return await with_journals(await super()._get_logs(cluster, scheduler, workers), self.scheduler_comm)

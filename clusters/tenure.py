@@ -78,8 +78,13 @@ class Tenure:
                 await self._renew()
         self._renewing = asyncio.ensure_future(keep_renewing(self.lease, self._renew, wanted))
 
-    async def resize(self, n: int, registered: Callable[[int], Awaitable[None]]) -> None:
+    async def resize(
+        self, n: int, registered: Callable[[int], Awaitable[None]], tell_head: Callable[[int], Awaitable[None]]
+    ) -> None:
         """Come to ``n`` workers in all and wait until so many have ``registered``; leaving ones move their data first.
+
+        The head is told as well: where workers are YARN's containers, it asks for more, or closes some before their
+        machines go.
 
         Raises
         ------
@@ -95,8 +100,13 @@ class Tenure:
             changes, mask = _size_change(now, primary, secondary)
             if not mask:
                 return
+            shrinks = n < now.total_workers
             with self._phases.phase("scale", f"{now.total_workers} to {n} workers"):
-                operation = await self._update(changes, mask, grace=GRACE if n < now.total_workers else 0)
+                if shrinks:
+                    await tell_head(n)
+                operation = await self._update(changes, mask, grace=GRACE if shrinks else 0)
+                if not shrinks:
+                    await tell_head(n)
                 self._spending.resize(primary, secondary, self._service.clock.now())
                 await self._resized(operation, n, registered)
 

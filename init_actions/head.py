@@ -49,12 +49,15 @@ class Head(Scheduler):
 
     def __init__(self, **keywords: Any):
         super().__init__(**keywords)
-        self.handlers["idle_seconds"] = self.idle_seconds
+        self.handlers |= {"idle_seconds": self.idle_seconds, "resize": self.resize}
 
     def idle_seconds(self) -> float:
         """Return for how long there has been no task: whoever holds the lease asks."""
         since = self.check_idle()
         return time.time() - since if since else 0.0
+
+    async def resize(self, n: int) -> None:
+        """Come to ``n`` workers, as far as that is the head's to do: a machine's service starts and ends its own."""
 
     def subscribe_worker_status(self, comm: Comm) -> dict[str, Any]:
         """Tell one more cluster object of workers that come and go; Dask itself tells only the last that asked."""
