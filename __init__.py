@@ -18,12 +18,14 @@ if TYPE_CHECKING:
         DaskDataprocError,
         EmulatorError,
         NotebookError,
+        PackageError,
         PermissionDenied,
         PriceUnknown,
         QuotaExceeded,
         ServiceError,
         SpecError,
         Stockout,
+        VersionMismatch,
         WaitTimeout,
     )
     from .clusters.spec import ClusterSpec
@@ -39,6 +41,8 @@ __all__ = [
     "DaskDataprocError",
     "SpecError",
     "ConfigError",
+    "PackageError",
+    "VersionMismatch",
     "PriceUnknown",
     "ServiceError",
     "ClusterNotFound",

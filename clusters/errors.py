@@ -3,6 +3,8 @@
 DaskDataprocError
 ├── SpecError            a field is out of its bounds; nothing was created
 ├── ConfigError          project, region, credentials or a setting are missing or wrong
+├── PackageError         a package of the kernel cannot travel to the nodes; nothing was created
+├── VersionMismatch      a cluster runs other versions than this kernel, and they do not understand each other
 ├── PriceUnknown         the price list has no price for something; the cluster can be made all the same
 ├── ServiceError         Dataproc refused or failed a call
 │   ├── ClusterNotFound
@@ -51,6 +53,14 @@ class SpecError(DaskDataprocError, ValueError):
 
 class ConfigError(DaskDataprocError):
     """Project, region, credentials or a setting are missing. Raised before any call is made."""
+
+
+class PackageError(DaskDataprocError):
+    """A package of the kernel cannot travel to the nodes: exclude it, pin it, or mend it. Nothing was created."""
+
+
+class VersionMismatch(DaskDataprocError):
+    """A cluster runs another version of something that both sides must have alike. It is left as it was."""
 
 
 class PriceUnknown(DaskDataprocError, LookupError):

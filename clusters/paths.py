@@ -1,4 +1,4 @@
-"""Where runtime and state files live: XDG_RUNTIME_DIR and XDG_STATE_HOME, in folders of the user alone (0700)."""
+"""Where runtime, state and cached files live: XDG's folders, each with one of ours for the user alone (0700)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def runtime_dir() -> Path:
 def state_dir() -> Path:
     """Return the folder of what outlives a process: staging, records, logs."""
     return private(Path(platformdirs.user_state_dir(APP)))
+
+
+def cache_dir() -> Path:
+    """Return the folder of what can be made again."""
+    return private(Path(platformdirs.user_cache_dir(APP)))
 
 
 def private(folder: Path) -> Path:

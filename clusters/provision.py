@@ -47,10 +47,11 @@ class Provision:
             The name is taken; nothing was made.
         """
         with self.phases.phase("stage") as said:
-            said.append(await staging.stage(self.spec))
+            staged = await staging.stage(self.spec)
+            said.append(staged.words)
         wanted = self.spec.to_dataproc()
         wanted["config"]["lifecycle_config"] = {"auto_delete_ttl": {"seconds": round(life)}}
-        wanted["config"]["gce_cluster_config"]["metadata"][REQUEST] = self.request_id
+        wanted["config"]["gce_cluster_config"]["metadata"] |= staged.metadata | {REQUEST: self.request_id}
         with self.phases.phase("create", _size(self.spec)):
             self._asked = True
             try:

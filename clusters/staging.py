@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import io
+import os
 import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .dataproc_config import node_files
+from .config import setting
 from .errors import ConfigError
 from .paths import private
 from .spec import ClusterSpec
 
 NODE_PROGRAMS = Path(__file__).parent.parent / "init_actions"
-NOT_ON_NODES = frozenset({"dask-dataproc", "jupyterlab", "notebook", "ipykernel", "ipywidgets", "dask-labextension"})
-"""Packages that are the notebook's side alone."""
 
 
-async def stage(spec: ClusterSpec) -> str:
-    """Put the files of this version's nodes into ``spec.staging`` and return what was done, in words.
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What was put into staging.
+
+    Attributes
+    ----------
+    words : str
+        What a person wants to know of it.
+    metadata : dict of str to str
+        What the nodes have to be told of it.
+    """
+
+    words: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+async def stage(spec: ClusterSpec) -> Staged:
+    """Put the files of this version's nodes and the kernel's packages into ``spec.staging``, unless they are there.
 
     A folder of this machine (the emulator's) needs none: its machines run the installed programs.
 
@@ -27,17 +42,24 @@ async def stage(spec: ClusterSpec) -> str:
     ------
     ConfigError
         The staging URL cannot be written to.
+    PackageError
+        A package of the kernel cannot travel.
     """
     if spec.staging.startswith("file://"):
         await asyncio.to_thread(private, Path(spec.staging.removeprefix("file://")))
-        return ""
-    files = node_archive() | {"requirements.txt": requirements().encode()}
+        return Staged()
+    from .environment import kernel_environment
+    from .upload import upload
+
+    environment = await asyncio.to_thread(kernel_environment)
     try:
-        await asyncio.to_thread(_write, node_files(spec), files)
-    except (OSError, ImportError, ValueError) as error:
+        words = await asyncio.to_thread(upload, spec, environment, node_archive())
+    except Exception as error:  # each file system has its own errors
         hint = "a bucket you may write to, as --staging gs://BUCKET/dask"
-        raise ConfigError(f"staging: {spec.staging} cannot be written to: {error}", hint) from error
-    return f"{len(files)} files in {spec.staging}"
+        said = str(error) or type(error).__name__
+        raise ConfigError(f"staging: {spec.staging} cannot be written to: {said}", hint) from error
+    folder = f"{spec.staging.rstrip('/')}/environments/{environment.key}"
+    return Staged("; ".join([words, *environment.notes]), _metadata(folder))
 
 
 def node_archive() -> dict[str, bytes]:
@@ -50,16 +72,12 @@ def node_archive() -> dict[str, bytes]:
     return scripts | {"node.zip": packed.getvalue()}
 
 
-def requirements() -> str:
-    """Return the kernel's installed packages as exact requirements, without what only the notebook needs."""
-    found = {dist.name.lower().replace("_", "-"): dist.version for dist in importlib.metadata.distributions()}
-    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()) if name not in NOT_ON_NODES)
-
-
-def _write(folder: str, files: dict[str, bytes]) -> None:
-    import fsspec
-
-    filesystem, target = fsspec.core.url_to_fs(folder)
-    filesystem.makedirs(target, exist_ok=True)
-    for name, content in files.items():
-        filesystem.pipe_file(f"{target}/{name}", content)
+def _metadata(environment: str) -> dict[str, str]:
+    endpoint = os.environ.get("STORAGE_EMULATOR_HOST", "")
+    told = {
+        "dask-environment": environment,
+        "dask-index-secret": setting("packages.index-secret"),
+        "dask-python-downloads": setting("packages.python-downloads"),
+        "dask-storage-endpoint": endpoint if "://" in endpoint or not endpoint else f"http://{endpoint}",
+    }
+    return {name: str(value) for name, value in told.items() if value}
