@@ -16,17 +16,22 @@ SERVER = Path(__file__).parents[2] / "build" / "bin" / "fake-gcs-server"
 
 
 @pytest.fixture(scope="session")
-def gcs_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def gcs_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file in which the server notes each request."""
+    return tmp_path_factory.mktemp("gcs") / "log.txt"
+
+
+@pytest.fixture(scope="session")
+def gcs_url(gcs_log: Path) -> Iterator[str]:
     if not SERVER.exists():
         pytest.fail("fake-gcs-server is not installed: bash tests/gcs/setup.sh", pytrace=False)
     port = _free_port()
     url, host = f"http://127.0.0.1:{port}", f"127.0.0.1:{port}"
     place = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-public-host", host, "-external-url", url]
-    log = tmp_path_factory.mktemp("gcs") / "log.txt"
-    with log.open("w") as file:
+    with gcs_log.open("w") as file:
         server = subprocess.Popen([SERVER, "-backend", "memory", *place], stdout=file, stderr=file)
     try:
-        _wait(server, port, log)
+        _wait(server, port, gcs_log)
         yield url
     finally:
         server.terminate()
