@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -168,8 +169,8 @@ def package_versions(requirements: str) -> dict[str, str]:
             name, version, build = line.removeprefix("./wheels/").split("-")[:3]
             versions[canonicalize_name(name)] = f"{version} ({build[1:]})"
         elif line and not line.startswith("-"):
-            name, separator, version = line.replace(" @ ", "==").partition("==")
-            versions[canonicalize_name(name)] = version if separator else "?"
+            name, _, version = line.replace(" @ ", "==").partition("==")
+            versions[canonicalize_name(re.split("[<>=!~]", name)[0])] = version or "?"
     return versions
 
 
@@ -191,7 +192,7 @@ def _line(dist: Distribution, indexes: Indexes) -> str | Path:
     if _is_node_like() or not dist.compiled:
         return wheels.repack(dist)
     vcs = dist.origin.get("vcs_info")
-    if vcs:  # a node can build it, this machine cannot
+    if vcs and _reachable(dist.origin["url"]):  # a node can build it, this machine cannot
         return f"{dist.name} @ {vcs['vcs']}+{_reachable(dist.origin['url'])}@{vcs['commit_id']}{_subfolder(dist)}"
     raise _elsewhere(dist)
 

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 REMOTE = ("http://", "https://")
-SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*")
 LOOPBACK = ("localhost", "127.", "[::1]")
+URL = re.compile(
+    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://([^/?#\s]*@)?(?P<host>[^/?#@\s]+)(?P<path>[^?#@\s]*)([?#][^@\s]*)?"
+)
+"""A URL, with an ``@`` nowhere but before its host: there alone it tells a password from what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,11 @@ class Indexes:
     @property
     def staying(self) -> list[str]:
         """The indexes that nodes cannot reach: folders of this machine, and servers on its loopback."""
-        return [public(url) or "a folder" for url in (self.default, *self.extra) if url and not _travels(url)]
+        return [
+            public(url) or "one that is no plain URL"
+            for url in (self.default, *self.extra)
+            if url and not _travels(url)
+        ]
 
     @property
     def locked(self) -> list[str]:
@@ -73,12 +80,10 @@ def configured() -> Indexes:
 def public(url: str) -> str:
     """Return ``url`` without whatever may be a credential: user, password, query and fragment.
 
-    Everything before the last ``@`` goes, even where a password was not written as a URL wants it. No URL is "".
+    What is no URL is "", and so is one that may hold a password which was not written as a URL wants it.
     """
-    scheme, separator, rest = url.strip().partition("://")
-    if not separator or not SCHEME.fullmatch(scheme) or len(rest.split()) != 1:
-        return ""
-    return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
+    found = URL.fullmatch(url.strip())
+    return f"{found['scheme']}://{found['host']}{found['path']}" if found else ""
 
 
 def host(url: str) -> str:

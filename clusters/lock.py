@@ -8,7 +8,7 @@ they are: nothing is solved.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -75,16 +75,11 @@ class Selection:
     conflicts: tuple[str, ...] = ()
 
 
-def node_markers() -> dict[str, str]:
-    """Return the environment markers of a node that runs this kernel's Python."""
-    return {name: str(value) for name, value in default_environment().items()} | LINUX
-
-
 def select(
     found: Mapping[str, Distribution],
     exclude: Iterable[str] = (),
     pins: Mapping[str, str] | None = None,
-    node: Mapping[str, str] | None = None,
+    kernel: Mapping[str, str] | None = None,
 ) -> Selection:
     """Return what of ``found`` the nodes get.
 
@@ -95,18 +90,17 @@ def select(
         Canonical names that do not travel, nor what only they need.
     pins : mapping of str to str
         Versions that the nodes get instead; what is pinned travels.
-    node : mapping of str to str
-        The nodes' environment markers.
+    kernel : mapping of str to str, optional
+        The kernel's environment markers; this one's by default. The nodes run the same Python on Linux.
     """
-    here = {name: str(value) for name, value in default_environment().items()}
-    node = node or node_markers()
-    pins = pins or {}
+    here = dict(kernel) if kernel else {name: str(value) for name, value in default_environment().items()}
+    node, pins = here | LINUX, pins or {}
     left_out = set(exclude)
-    at_kernel, at_node = _Graph(found, here, left_out), _Graph(found, node, left_out)
+    at_kernel, at_node = _Graph(found, here), _Graph(found, node)
     roots = {name for name in at_kernel.roots() if name not in NOTEBOOK_SIDE} | set(NODE_REQUIREMENTS) | set(pins)
     foreign = {name for name in roots & set(found) if name not in pins and _foreign(found[name])}
-    names = at_node.reach(roots - left_out - foreign)
-    foreign |= {name for name in at_kernel.reach(roots - left_out) - names if name not in NOTEBOOK_SIDE}
+    names = at_node.reach(roots - foreign, left_out)
+    foreign |= {name for name in at_kernel.reach(roots, left_out) - names if name not in NOTEBOOK_SIDE}
     versions = {name: pins.get(name, found[name].version) for name in names}
     absent, conflicts = _unmet(at_node, names, versions, left_out | set(pins))
     if here["sys_platform"] == node["sys_platform"]:  # the kernel lacks it too
@@ -118,8 +112,8 @@ def select(
 class _Graph:
     """Who requires whom under an environment's markers."""
 
-    def __init__(self, found: Mapping[str, Distribution], markers: Mapping[str, str], left_out: set[str]):
-        self.found, self.markers, self.left_out = found, dict(markers), left_out
+    def __init__(self, found: Mapping[str, Distribution], markers: Mapping[str, str]):
+        self.found, self.markers = found, dict(markers)
         self._needs = {name: self._always(dist) for name, dist in found.items()}
 
     def roots(self) -> set[str]:
@@ -128,13 +122,13 @@ class _Graph:
         roots = {name for name, dist in self.found.items() if name not in required or dist.requested}
         return roots | (set(self.found) - self.reach(roots))
 
-    def reach(self, roots: Iterable[str]) -> set[str]:
-        """The installed ones that ``roots`` need, themselves included."""
+    def reach(self, roots: Iterable[str], left_out: Container[str] = ()) -> set[str]:
+        """The installed ones that ``roots`` need, themselves included, without those left out and what they bring."""
         seen: set[str] = set()
         ahead = [name for name in roots if name in self.found]
         while ahead:
             name = ahead.pop()
-            if name in seen or name in self.left_out:
+            if name in seen or name in left_out:
                 continue
             seen.add(name)
             ahead += [other for other in self._needs[name] if other in self.found]

@@ -85,6 +85,8 @@ def _said(environment: Environment, size: int | None, earlier: Stored | None) ->
     new = earlier.news(environment.packages) if earlier else []
     packages = f"{len(environment.packages)} packages"
     if earlier and size is None:
-        packages = f"{len(new)} packages new since the last one" + (f" ({some(new)})" if new else "")
+        packages = f"{len(new)} {'package' if len(new) == 1 else 'packages'} new since the last one" + (
+            f" ({some(new)})" if new else ""
+        )
     ready = "no archive yet: the first node builds it" if size is None else f"{size / 1e6:.0f} MB archive ready"
     return f"environment {environment.key[:8]}: {packages}, {ready}"

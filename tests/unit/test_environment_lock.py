@@ -1,0 +1,120 @@
+"""Which of the kernel's packages the nodes get."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.markers import default_environment
+
+from dask_dataproc.clusters.installed import Distribution, installed
+from dask_dataproc.clusters.lock import NODE_REQUIREMENTS, NOTEBOOK_SIDE, Selection, select
+
+MACOS = default_environment() | {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"}
+WHEEL_OF_A_MAC = ("cp311-cp311-macosx_11_0_arm64",)
+
+
+def package(name: str, *requires: str, version: str = "1.0", **more) -> Distribution:
+    return Distribution(name, version, requires, **more)
+
+
+def chosen(*packages: Distribution, **more) -> Selection:
+    return select({package.name: package for package in packages}, **more)
+
+
+def test_what_only_the_notebook_needs_stays_with_it():
+    lab = package("jupyterlab", "jupyter-server", "requests")
+    server = package("jupyter-server", "httpx")
+    work = package("work", "requests")
+    kept = chosen(lab, server, package("httpx"), package("requests"), work).names
+    assert kept == {"work", "requests"}
+
+
+def test_what_somebody_asked_pip_for_travels_though_the_notebook_needs_it_too():
+    assert chosen(package("jupyterlab", "httpx"), package("httpx", requested=True)).names == {"httpx"}
+
+
+def test_the_notebooks_side_travels_if_something_else_requires_it():
+    kept = chosen(package("widgets-of-mine", "ipywidgets"), package("ipywidgets", "comm"), package("comm")).names
+    assert kept == {"widgets-of-mine", "ipywidgets", "comm"}
+
+
+def test_packages_that_require_each_other_travel_together():
+    assert chosen(package("hen", "egg"), package("egg", "hen")).names == {"hen", "egg"}
+
+
+def test_an_extra_that_is_here_completely_was_asked_for():
+    frames = package(
+        "frames", "parquet; extra == 'io'", "orc; extra == 'io'", "excel; extra == 'all'", "tex; extra == 'all'"
+    )
+    lab = package("notebook", "parquet", "orc", "excel")
+    kept = chosen(frames, lab, package("parquet"), package("orc"), package("excel")).names
+    assert kept == {"frames", "parquet", "orc"}
+
+
+def test_an_extra_brings_no_notebook():
+    bars = package("tqdm", "ipywidgets; extra == 'notebook'")
+    assert chosen(bars, package("ipywidgets"), package("jupyterlab", "ipywidgets")).names == {"tqdm"}
+
+
+def test_what_is_excluded_stays_with_what_only_it_needs():
+    linter = package("linter", "node-binaries", "pathspec")
+    kept = chosen(
+        linter, package("node-binaries"), package("pathspec"), package("work", "pathspec"), exclude={"linter"}
+    )
+    assert kept.names == {"work", "pathspec"}
+
+
+def test_what_is_pinned_travels():
+    assert "httpx" in chosen(package("jupyterlab", "httpx"), package("httpx"), pins={"httpx": "0.28"}).names
+
+
+def test_a_package_that_another_system_alone_requires_stays_there_and_is_named():
+    shell = package("ipython", "appnope; sys_platform == 'darwin'", "pexpect; sys_platform != 'win32'")
+    found = chosen(shell, package("appnope"), package("pexpect"), kernel=MACOS)
+    assert (found.names, found.foreign) == ({"ipython", "pexpect"}, ("appnope",))
+
+
+def test_a_package_that_can_be_for_another_system_alone_stays_there_and_is_named():
+    bridge = package("pyobjc-core", tags=WHEEL_OF_A_MAC, systems=("MacOS :: MacOS X",))
+    arrays = package("numpy", tags=WHEEL_OF_A_MAC, systems=("MacOS", "POSIX"))
+    silent = package("silent", tags=WHEEL_OF_A_MAC)
+    found = chosen(bridge, arrays, silent, kernel=MACOS)
+    assert (found.names, found.foreign) == ({"numpy", "silent"}, ("pyobjc-core",))
+
+
+def test_what_linux_alone_requires_is_added_for_a_kernel_that_has_it_not():
+    found = chosen(package("torch", "nvidia-blas==12.1; platform_system == 'Linux'"), kernel=MACOS)
+    assert (found.names, found.absent, found.conflicts) == ({"torch"}, ("nvidia-blas==12.1",), ())
+
+
+def test_versions_that_do_not_fit_together_are_told_and_travel_as_they_are():
+    found = chosen(package("work", "polars>=2", "gone>1"), package("polars", version="1.2"))
+    assert found.names == {"work", "polars"}
+    assert found.conflicts == ("work 1.0 needs polars>=2, here is 1.2", "gone>1 is required and not installed")
+
+
+def test_a_pin_is_compared_instead_of_what_is_installed():
+    found = chosen(package("work", "polars>=2"), package("polars", version="2.1"), pins={"polars": "1.2"})
+    assert found.conflicts == ("work 1.0 needs polars>=2, here is 1.2",)
+
+
+def test_metadata_of_long_ago_is_no_obstacle():
+    assert chosen(package("old", "what is (this)", "six"), package("six", version="of yore")).names == {"old", "six"}
+
+
+@pytest.fixture(scope="module")
+def here() -> Selection:
+    return select(installed())
+
+
+def test_of_this_kernel_the_nodes_get_their_own_programs_needs_and_not_the_notebook(here):
+    assert set(NODE_REQUIREMENTS) | {"pandas", "pyarrow", "cloudpickle"} <= here.names
+    assert not {"dask-dataproc", "jupyterlab", "ipywidgets", "dask-labextension"} & here.names
+    assert (here.foreign, here.absent) == ((), ())
+
+
+def test_everything_that_travels_has_what_it_requires(here):
+    assert here.conflicts == ()
+
+
+def test_no_package_that_the_nodes_need_is_the_notebooks():
+    assert not NOTEBOOK_SIDE & set(NODE_REQUIREMENTS)
