@@ -30,6 +30,9 @@ from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
 
+ASK_HEAD = 1.0
+"""Seconds without a new worker after which the head is asked what YARN says."""
+
 
 class DataprocCluster(Cluster):
     """An ephemeral Dask cluster on Dataproc.
@@ -181,8 +184,8 @@ class DataprocCluster(Cluster):
                 connection, _ = await asyncio.gather(finding, asyncio.to_thread(netutil._client_ssl_defaults))
             with self._phases.phase("connect", connection.scheduler):
                 await self._connect(connection)
-            with self._phases.phase("workers", f"{workers} to register"):
-                await sooner(self._registered(workers), following)
+            with self._phases.phase("workers", f"{workers} to register") as said:
+                await sooner(self._registered(workers, said.now), following)
             with self._phases.phase("ready"):
                 await following
                 await self._take_over()
@@ -212,10 +215,17 @@ class DataprocCluster(Cluster):
                 f"{self.name}: the scheduler at {connection.scheduler} does not answer: {error}"
             ) from error
 
-    async def _registered(self, n: int) -> None:
+    async def _registered(self, n: int, tell: Callable[[str], None] = lambda _: None) -> None:
         while len(self.observed) < n:
             self._changed.clear()
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ASK_HEAD if self.spec.runtime == "yarn" else None):
+                    await self._changed.wait()
+                    continue
+            state = await cast(Any, self.scheduler_comm).workers_state()
+            tell(state["said"])
+            if state["failed"]:
+                raise ClusterFailed(f"{self.name}: {state['said']}", "%dask_cluster logs")
 
     def _update_worker_status(self, op: str, msg: Any) -> None:
         super()._update_worker_status(op, msg)

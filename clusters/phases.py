@@ -35,6 +35,14 @@ class Phase:
     failed: bool = False
 
 
+class Said(list[str]):
+    """What a phase adds to its detail; said once it is over, but for what is told with `now`."""
+
+    def __init__(self, tell: Callable[[str], None]):
+        super().__init__()
+        self.now = tell
+
+
 class Phases:
     """Records the phases of one cluster and tells each change to a listener.
 
@@ -49,10 +57,13 @@ class Phases:
         self._listener = listener
 
     @contextlib.contextmanager
-    def phase(self, name: str, detail: str = "") -> Iterator[list[str]]:
-        """Record what the block does as phase ``name``; what is appended to the list it gets is added to the detail."""
+    def phase(self, name: str, detail: str = "") -> Iterator[Said]:
+        """Record what the block does as phase ``name``; what is appended to what it gets is added to the detail.
+
+        Its ``now(text)`` says at once what the phase is waiting for.
+        """
         begun = Phase(name, time.time(), detail=detail)
-        clock, more = time.perf_counter(), []
+        clock, more = time.perf_counter(), Said(lambda text: self._tell(replace(begun, detail=f"{detail}, {text}")))
         self._tell(begun)
         failed = True
         try:

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask.config
 from distributed import Scheduler
@@ -18,6 +18,9 @@ from distributed.scheduler import WorkerStatusPlugin
 from . import connection, notify, settings
 from .keys import make_keys
 from .metadata import read_metadata
+
+if TYPE_CHECKING:
+    from .yarn_head import Containers
 
 PLOTS_AFTER = 1.0
 """Seconds until a head imports the plots: at first the workers and the first tasks need its interpreter."""
@@ -37,6 +40,8 @@ async def main(metadata: dict[str, str]) -> None:
         content["scheduler"] = scheduler.address
         content["dashboard"] = f"http://{metadata.get('address', '127.0.0.1')}:{scheduler.http_server.port}"
         await asyncio.to_thread(connection.publish, url, content)
+        if metadata.get("dask-runtime") == "yarn":
+            scheduler.take_containers(metadata)
         notify.ready()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.ensure_future(scheduler.close()))
         plots = asyncio.create_task(_show_dashboard(scheduler))
@@ -49,15 +54,36 @@ class Head(Scheduler):
 
     def __init__(self, **keywords: Any):
         super().__init__(**keywords)
-        self.handlers |= {"idle_seconds": self.idle_seconds, "resize": self.resize}
+        self.containers: Containers | None = None
+        self.handlers |= {"idle_seconds": self.idle_seconds, "resize": self.resize, "workers_state": self.workers_state}
 
     def idle_seconds(self) -> float:
         """Return for how long there has been no task: whoever holds the lease asks."""
         since = self.check_idle()
         return time.time() - since if since else 0.0
 
+    def take_containers(self, metadata: dict[str, str]) -> None:
+        """Have YARN start the workers."""
+        from .yarn_head import Containers
+
+        self.containers = Containers(self, metadata)
+
     async def resize(self, n: int) -> None:
-        """Come to ``n`` workers, as far as that is the head's to do: a machine's service starts and ends its own."""
+        """Come to ``n`` workers, as far as that is the head's to do: else a machine's service starts its own."""
+        if self.containers is not None:
+            await self.containers.resize(n)
+
+    def workers_state(self) -> dict[str, Any]:
+        """Return what is to be ``said`` of how the workers come, and whether that has ``failed`` for good."""
+        yarn = self.containers
+        return {"said": yarn.said, "failed": yarn.failed} if yarn else {"said": "", "failed": False}
+
+    async def close(self, *arguments: Any, **keywords: Any) -> None:
+        """Give the containers back, then end as Dask's scheduler does."""
+        containers, self.containers = self.containers, None
+        if containers is not None:
+            await containers.close()
+        await super().close(*arguments, **keywords)
 
     def subscribe_worker_status(self, comm: Comm) -> dict[str, Any]:
         """Tell one more cluster object of workers that come and go; Dask itself tells only the last that asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .yarn_errors import YarnError
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 PYTHON = "/opt/dask-dataproc/env/bin/python"
 """What install-dask.sh has put on every node: a container starts from it, nothing has to be brought there."""
-SCRIPT = f"export PYTHONPATH=/opt/dask-dataproc/node:/opt/dask-dataproc/repository\nexec {PYTHON} -m {__package__}.worker\n"
+PATHS = "/opt/dask-dataproc/node:/opt/dask-dataproc/repository"
+SCRIPT = f"export PYTHONPATH={PATHS}\nexec {PYTHON} -m {__package__}.yarn_worker\n"
 log = logging.getLogger("distributed.yarn_head")
 
 
@@ -61,7 +62,11 @@ class Containers:
         asked = self._wanted
         try:
             self._cluster = await YarnCluster(
-                n_workers=asked, on_wait=self._waits, scheduler_class=self._here, asynchronous=True, **self._options()
+                n_workers=asked,
+                on_wait=self._waits,
+                scheduler_class=cast(Any, self._here),
+                asynchronous=True,
+                **self._options(),
             )
         except YarnError as error:
             self.said, self.failed = error.message, True
