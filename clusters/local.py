@@ -19,6 +19,10 @@ from .config import duration, setting
 from .errors import ConfigError, EmulatorError
 from .paths import runtime_dir, state_dir
 
+NODES = ("processes", "debian")
+"""What the emulator's VMs may be."""
+UNABLE = 2
+"""Exit status of an emulator that cannot run as it was asked to; the last line of its log says why."""
 POLL = 0.005
 LOG_LINES = 8
 
@@ -121,7 +125,17 @@ def _command(redirect: bool) -> list[str]:
         str(state_dir()),
     ]
     command += ["--clock-scale", str(_scale()), "--idle", str(duration("emulator.idle"))]
-    return command + ["--redirect"] * redirect
+    return command + _nodes() + ["--redirect"] * redirect
+
+
+def _nodes() -> list[str]:
+    kind, internet = setting("emulator.nodes"), setting("emulator.internet")
+    if kind not in NODES:
+        raise ConfigError(f"dataproc.emulator.nodes: {kind!r} given, allowed is {' or '.join(NODES)}", "processes")
+    if kind == "processes":
+        return []
+    folders = [f"--{name}={setting(f'emulator.{name}')}" for name in ("image", "layers")]
+    return [f"--nodes={kind}", *folders, *["--internet"] * (str(internet).lower() == "true")]
 
 
 def _launch(command: list[str]) -> subprocess.Popen[bytes]:
@@ -153,6 +167,8 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + limit
     while emulator_status() is None:
         ended = process.poll()
+        if ended == UNABLE:
+            raise EmulatorError(f"the emulator cannot run: {_last_lines(1)}", "docs/emulator.md")
         if ended or time.monotonic() > deadline:
             why = f"ended with status {ended}" if ended else f"did not listen within {limit} s"
             raise EmulatorError(f"the emulator {why}: {_last_lines()}", f"less {emulator_log()}")
@@ -161,7 +177,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         time.sleep(POLL)
 
 
-def _last_lines() -> str:
+def _last_lines(number: int = LOG_LINES) -> str:
     with contextlib.suppress(FileNotFoundError):
-        return " / ".join(emulator_log().read_text(errors="replace").splitlines()[-LOG_LINES:])
+        return " / ".join(emulator_log().read_text(errors="replace").splitlines()[-number:])
     return ""

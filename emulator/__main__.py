@@ -11,7 +11,11 @@ from pathlib import Path
 
 from .vms import Machines
 
-DESCRIPTION = "Dataproc on one machine, for development and tests: the v1 API on a unix socket, VMs as local processes."
+UNABLE = 2
+"""Exit status where the emulator cannot run as it was asked to; its last line says why."""
+DESCRIPTION = (
+    "Dataproc on one machine, for development and tests: the v1 API on a unix socket, VMs as processes or Debian nodes."
+)
 
 
 def main() -> None:
@@ -30,7 +34,7 @@ def main() -> None:
 
 
 async def _run(given: argparse.Namespace) -> None:
-    machines = Machines(given.runtime, given.state / "emulator" / "machines")
+    machines = _machines(given)
     await machines.start()
     # Only now: these imports run beside those of the zygote, which take longer.
     from .server import Settings, serve
@@ -40,6 +44,26 @@ async def _run(given: argparse.Namespace) -> None:
     logging.shutdown()
     # Not sys.exit: asyncio would kill the drivers of running jobs on its way out.
     os._exit(0)
+
+
+def _machines(given: argparse.Namespace) -> Machines:
+    folder = given.state / "emulator" / "machines"
+    if given.nodes == "processes":
+        from .processes import ProcessMachines
+
+        return ProcessMachines(given.runtime, folder)
+    from .debian import DebianMachines
+
+    return DebianMachines(given.runtime, folder, given.image, given.layers, given.internet)
+
+
+def _check_nodes(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """End with one line if there can be no such nodes."""
+    if given.nodes == "debian":
+        from .debian import obstacle
+
+        if why := obstacle(given.image, given.layers):
+            parser.exit(UNABLE, f"{why}\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -53,7 +77,21 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--redirect", action="store_true", help="take unmodified clients in by a proxy and a certificate"
     )
-    return parser.parse_args()
+    parser.add_argument("--nodes", choices=("processes", "debian"), default="processes", help="what a VM is")
+    parser.add_argument("--image", type=_folder, help="Debian nodes: the root file system, made by image/base.sh")
+    parser.add_argument("--layers", type=_folders, default=[], help="Debian nodes: folders laid over it, A:B")
+    parser.add_argument("--internet", action="store_true", help="Debian nodes: they reach what this machine reaches")
+    given = parser.parse_args()
+    _check_nodes(parser, given)
+    return given
+
+
+def _folder(given: str) -> Path | None:
+    return Path(given).resolve() if given else None
+
+
+def _folders(given: str) -> list[Path]:
+    return [Path(path).resolve() for path in given.split(":") if path]
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from ..clusters.machines import machine_type
 from .descriptors import Proto
 from .validation import zero_workers
-from .vms import BootError, Machines, Vm, VmSpec
+from .vms import BootError, InitAction, Machines, Vm, VmSpec
 
 BOOT_TIMEOUT = 120.0
-"""Real seconds until a VM that is not ready has failed."""
+"""Real seconds until a VM that is not ready has failed; initialization actions have their own time besides."""
 EVICTION = 0.01
 """Real seconds that the kernel gets to end killed processes, until they are looked for again."""
 log = logging.getLogger(__name__)
@@ -71,10 +71,16 @@ def _spec(cluster: Proto, region: str, name: str, group: Proto, programs: tuple[
         "dataproc-region": region,
         "dataproc-role": "Master" if "head" in programs else "Worker",
         "dataproc-master": cluster.config.master_config.instance_names[0],
+        "dataproc-worker-count": str(cluster.config.worker_config.num_instances),
+        "dataproc-bucket": cluster.config.config_bucket,
     }
     metadata = {**cluster.config.gce_cluster_config.metadata, **own}
     size = sizes(group)[1]
-    return VmSpec(name, cluster.cluster_uuid, programs, metadata, size.vcpus, size.memory)
+    actions = tuple(
+        InitAction(action.executable_file, action.execution_timeout.ToNanoseconds() / 1e9)
+        for action in cluster.config.initialization_actions
+    )
+    return VmSpec(name, cluster.cluster_uuid, programs, metadata, size.vcpus, size.memory, cluster.project_id, actions)
 
 
 class Fleet:

@@ -132,7 +132,7 @@ async def serve(settings: Settings, machines: Machines) -> None:
     await server.start()
     path.chmod(0o600)
     async with _redirect(settings) as redirect:
-        _announce(settings, clock, redirect)
+        _announce(settings, clock, redirect, machines)
         await _until_told(emulator.watch(settings.idle))
         await server.stop(STOP_GRACE)
     for name in (SOCKET, ANNOUNCEMENT):
@@ -171,13 +171,14 @@ async def _redirect(settings: Settings) -> AsyncIterator[dict[str, str] | None]:
         yield redirect.environment()
 
 
-def _announce(settings: Settings, clock: Clock, redirect: dict[str, str] | None) -> None:
+def _announce(settings: Settings, clock: Clock, redirect: dict[str, str] | None, machines: Machines) -> None:
     announcement = {
         "pid": os.getpid(),
         "socket": str(settings.runtime / SOCKET),
         "started": time.time(),
         "clock": {"origin": clock.origin, "scale": clock.scale},
         "redirect": redirect,
+        "nodes": machines.about(),
     }
     write(settings.runtime / ANNOUNCEMENT, announcement)
     log.info("listening on %s", announcement["socket"])

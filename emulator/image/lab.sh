@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The network that Debian nodes of the emulator share: a bridge, names, and Compute Engine's metadata server on its
+# well-known address. Started by `unshare --net`, becomes the command it is given (the metadata server), which holds the
+# network: when it ends, all of it has gone.
+#
+# lab.sh NETWORK HOSTS RESOLVER COMMAND…   NETWORK: first three bytes, HOSTS: folder of files of addresses and names,
+#   RESOLVER: a resolv.conf to ask for other names, or '' for none.
+set -euo pipefail
+network=$1 hosts=$2 resolver=$3
+shift 3
+
+ip -batch - <<END
+link set lo up
+link add br0 mtu 1400 type bridge
+address add $network.1/24 dev br0
+address add 169.254.169.254/32 dev br0
+link set br0 up
+END
+echo 1 >/proc/sys/net/ipv4/ip_forward
+ask=(--no-resolv)
+[[ ! $resolver ]] || ask=(--resolv-file="$resolver")
+setpriv --pdeathsig KILL dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --pid-file= \
+  --listen-address=169.254.169.254 --bind-interfaces --no-hosts --hostsdir="$hosts" --local=/internal/ \
+  --host-record=metadata.google.internal,169.254.169.254 "${ask[@]}" &
+exec "$@"
