@@ -15,7 +15,7 @@ from typing import Any
 import dask.config
 import yaml
 
-from .errors import ConfigError
+from .errors import ConfigError, SpecError
 from .fields import seconds
 from .paths import state_dir
 from .spec import FIELDS, ClusterSpec
@@ -93,6 +93,8 @@ def resolve(
     given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
     given["staging"] = given.get("staging") or (_default_staging(given["project"]) if create else "")
     resolved = ClusterSpec.from_dict(given)
+    if create and project == LOCAL:
+        _check_local(resolved)
     return resolved.replace(labels={OWNER: user()} | _notebook() | resolved.labels)
 
 
@@ -124,6 +126,17 @@ def _notebook() -> dict[str, str]:
     stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem.lower()
     plain = re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-")[:63]
     return {NOTEBOOK: plain} if plain else {}
+
+
+def _check_local(spec: ClusterSpec) -> None:
+    """Refuse what the emulator's machines cannot do."""
+    nodes = setting("emulator.nodes")
+    if nodes == "processes" and spec.runtime == "yarn":
+        allowed = "standalone where the machines are local processes: there is no YARN"
+        raise SpecError(f"runtime: 'yarn' given, allowed is {allowed}", "dataproc.emulator.nodes: debian")
+    if nodes == "debian" and spec.staging.startswith("file://"):
+        allowed = "a bucket that Debian nodes reach"
+        raise SpecError(f"staging: {spec.staging!r} given, allowed is {allowed}", "staging=gs://BUCKET/dask")
 
 
 def _configured() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import SpecError
 from .gcs_options import gcsfs_options
+from .yarn_config import yarn_metadata, yarn_properties
 
 if TYPE_CHECKING:
     from .spec import ClusterSpec
@@ -72,8 +73,7 @@ def _labels(spec: ClusterSpec) -> dict[str, str]:
 def _properties(spec: ClusterSpec) -> dict[str, str]:
     """Return Dataproc's properties: those that the shape of the cluster asks for, then what the spec says."""
     wanted: dict[str, str] = {} if spec.workers else {"dataproc:dataproc.allow.zero.workers": "true"}
-    # Here, and nowhere else, what YARN has to know before it starts is joined in for runtime=yarn: its queues.
-    return wanted | spec.properties
+    return wanted | (yarn_properties(spec) if spec.runtime == "yarn" else {}) | spec.properties
 
 
 def _group(spec: ClusterSpec, machine: str, disk_gb: int, *, worker: bool = True) -> dict[str, Any]:
@@ -108,6 +108,7 @@ def _compute_engine(spec: ClusterSpec) -> dict[str, Any]:
         "dask-git-secret": spec.git_secret,
         "dask-gcsfs": json.dumps(gcsfs_options(spec.gcsfs)),
         SPEC: json.dumps(spec.to_dict()),
+        **(yarn_metadata(spec) if spec.runtime == "yarn" else {}),
     }
     given: dict[str, Any] = {
         "zone_uri": spec.zone,
