@@ -22,7 +22,7 @@ from .errors import ClusterExists, ClusterFailed, WaitTimeout
 from .journals import with_journals
 from .lease import Lease
 from .phases import Phase, Phases
-from .provision import Provision, sooner, to_its_end
+from .provision import Provision, alongside, sooner, to_its_end
 from .record import ClusterRecord
 from .service import Service
 from .sizes import adaptable, machines_of
@@ -185,7 +185,8 @@ class DataprocCluster(Cluster):
             with self._phases.phase("connect", connection.scheduler):
                 await self._connect(connection)
             with self._phases.phase("workers", f"{workers} to register") as said:
-                await sooner(self._registered(workers, said.now), following)
+                registered = sooner(self._registered(workers, said.now), following)
+                said.append(await alongside(registered, self._provision.agree(self.scheduler_comm)))
             with self._phases.phase("ready"):
                 await following
                 await self._take_over()

@@ -30,11 +30,10 @@ from .errors import ConfigError, PackageError
 from .indexes import Indexes, configured, public
 from .installed import Distribution, fingerprint, installed
 from .lock import NODE_REQUIREMENTS, Selection, select
+from .wording import some
 
 PLATFORM = "linux-x86_64"
 """What the nodes are: every image and machine type that we make clusters of."""
-SHOWN = 3
-"""So many of a kind are named in a line for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +171,6 @@ def package_versions(requirements: str) -> dict[str, str]:
             name, _, version = line.replace(" @ ", "==").partition("==")
             versions[canonicalize_name(re.split("[<>=!~]", name)[0])] = version or "?"
     return versions
-
-
-def some(texts: list[str] | tuple[str, ...]) -> str:
-    """Return the first few of ``texts`` for a person, and that there are more."""
-    return ", ".join(texts[:SHOWN]) + (", …" if len(texts) > SHOWN else "")
 
 
 # -- one package

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from . import staging
+from . import staging, versions
 from .config import duration
 from .connection import Connection, find
 from .errors import ClusterExists, ClusterFailed, ClusterNotFound
@@ -37,6 +37,7 @@ class Provision:
         self.request_id = new_request_id()
         self.operation: Operation | None = None
         self._asked = False
+        self._environment = ""
 
     async def create(self, life: float) -> Operation:
         """Ask for the cluster, to be deleted by Dataproc after ``life`` seconds unless its lease is renewed.
@@ -49,6 +50,7 @@ class Provision:
         with self.phases.phase("stage") as said:
             staged = await staging.stage(self.spec)
             said.append(staged.words)
+        self._environment = staged.metadata.get("dask-environment", "")
         wanted = self.spec.to_dataproc()
         wanted["config"]["lifecycle_config"] = {"auto_delete_ttl": {"seconds": round(life)}}
         wanted["config"]["gce_cluster_config"]["metadata"] |= staged.metadata | {REQUEST: self.request_id}
@@ -93,7 +95,21 @@ class Provision:
         ClusterFailed
             It is in ERROR, or on its way out.
         """
-        return living(await self.service.get(self.spec.name))
+        record = living(await self.service.get(self.spec.name))
+        self._environment = record.metadata.get("dask-environment", "")
+        return record
+
+    async def agree(self, scheduler: Any) -> str:
+        """Return in words where the cluster's packages differ from the kernel's.
+
+        Raises
+        ------
+        VersionMismatch
+            They differ in something that both must have alike.
+        """
+        if self._asked and self._environment:  # made of this kernel's packages a moment ago
+            return ""
+        return await versions.agree(self.spec, scheduler, self._environment, workers=not self._asked)
 
 
 def _size(spec: ClusterSpec) -> str:
@@ -115,7 +131,7 @@ def living(record: ClusterRecord) -> ClusterRecord:
     raise ClusterFailed(said, f"%dask_cluster down {record.name}")
 
 
-async def sooner(work: Awaitable[Result], following: asyncio.Future[None]) -> Result:
+async def sooner(work: Awaitable[Result], following: asyncio.Future[Any]) -> Result:
     """Return what ``work`` gives, unless ``following`` fails first and so says that it never will."""
     task: asyncio.Future[Any] = asyncio.ensure_future(work)
     try:
@@ -125,6 +141,16 @@ async def sooner(work: Awaitable[Result], following: asyncio.Future[None]) -> Re
         return await task
     finally:
         task.cancel()
+
+
+async def alongside(work: Awaitable[Any], check: Awaitable[Result]) -> Result:
+    """Return what ``check`` gives once ``work`` is done too; if one fails, the other is given up."""
+    checking: asyncio.Future[Result] = asyncio.ensure_future(check)
+    try:
+        await sooner(work, checking)
+        return await checking
+    finally:
+        checking.cancel()
 
 
 async def to_its_end(work: Awaitable[Result]) -> Result:

@@ -14,9 +14,10 @@ from typing import Any
 import fsspec
 
 from .dataproc_config import node_files
-from .environment import Environment, some
+from .environment import Environment
 from .spec import ClusterSpec
 from .stored import Stored, archived, listing, nearest
+from .wording import some
 
 UV = "uv-linux-x86_64"
 AT_ONCE = 8
