@@ -136,11 +136,16 @@ content() {
   local status=0 said
   said=$(blkid --probe --output export "$1" 2>&1) || status=$?
   case $status in
-    0) (grep --only-matching "^LABEL=$LABEL$" || grep --extended-regexp '^(PT)?TYPE=' || echo data) <<<"$said" |
-      sed "s/^LABEL=//; s/^.*TYPE=//; q" ;;
+    0) if grep --quiet --line-regexp "LABEL=$LABEL" <<<"$said"; then echo "$LABEL"; else kind "$said"; fi ;;
     2) ;;
     *) echo 'what cannot be told' ;;
   esac
+}
+
+kind() {
+  local found
+  found=$(sed --quiet 's/^\(PT\)\?TYPE=//p' <<<"$1")
+  echo "${found:-data}"
 }
 
 # The folders are dealt out over the disks. No RAID: not every image has mdadm, and Dataproc has mounted each by itself.
