@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .yarn_errors import ApplicationEnded, DriverFailed, QueueTimeout, YarnError, refusal
+from .yarn_errors import ApplicationEnded, DriverFailed, QueueTimeout, UnknownQueue, YarnError, refusal
 from .yarn_skein import skein
 
 POLL = 0.1
 """Seconds between two looks at an application that has not started."""
+UNNAMED = "default"
+"""YARN's name for the queue of an application that names none."""
 ENDED = ("FINISHED", "FAILED", "KILLED")
 QUIET_JAVA = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
 """A short-lived, small JVM is up sooner with them."""
@@ -36,12 +38,13 @@ def shared_client() -> Any:
     with _lock:
         client = _shared() if _shared else None
         if client is None:
-            client = _start()
+            client = start_client()
             _shared = weakref.ref(client)
         return client
 
 
-def _start() -> Any:
+def start_client() -> Any:
+    """Return a ``skein.Client`` with a driver of its own."""
     for command, package in (("yarn", "Hadoop's client, and put its `yarn` on PATH"), ("java", "a Java runtime")):
         if shutil.which(command) is None:
             raise DriverFailed(
@@ -88,9 +91,22 @@ async def submit(client: Any, spec: Any) -> str:
         YARN does not take it; the subclass says why.
     """
     try:
-        return await asyncio.to_thread(client.submit, spec)
+        app_id = await asyncio.to_thread(client.submit, spec)
     except (skein.SkeinError, ValueError) as error:
         raise refusal(error, spec.queue, spec.user) from error
+    await asyncio.to_thread(_check_placed, client, app_id, spec.queue)
+    return app_id
+
+
+def _check_placed(client: Any, app_id: str, asked: str) -> None:
+    """Refuse what YARN does not: that an application for an unknown queue comes into the default one."""
+    placed = client.application_report(app_id).queue
+    if asked == UNNAMED or f".{asked.removeprefix('root.')}." in f".{placed}.":
+        return
+    there = sorted(queue.name.removeprefix("root.") for queue in client.get_all_queues())
+    if asked.removeprefix("root.") not in there:
+        client.kill_application(app_id)
+        raise UnknownQueue(f"there is no queue {asked!r}", f"There are:  {' '.join(there)}")
 
 
 async def started(client: Any, app_id: str, timeout: float, on_wait: Callable[[Waiting], Any] | None = None) -> Any:

@@ -18,6 +18,7 @@ from distributed.security import Security
 
 from . import yarn_container
 from .yarn_container import ADDRESS, KEYS
+from .yarn_master import make_quick
 from .yarn_skein import skein
 
 WORKER, SCHEDULER = "dask.worker", "dask.scheduler"
@@ -53,10 +54,10 @@ DEFAULTS: dict[str, Any] = {
 dask.config.update_defaults({"yarn": DEFAULTS})
 
 # Ends when the scheduler does, and with it the application. One connection is held, so that a killed scheduler is
-# noticed at once; it is made anew every minute, for a machine that vanishes says no goodbye.
+# noticed at once; it is made anew every ten minutes, for a machine that vanishes says no goodbye.
 _WATCH = """\
 connect() {{ timeout "$1" bash -c "exec 3<>/dev/tcp/{host}/{port} && $2" 2>/dev/null; }}
-while connect 10 true; do connect 60 'cat <&3 >/dev/null'; done
+while connect 10 true; do connect 600 'cat <&3 >/dev/null'; done
 """
 _ACTIVATE_CONDA = """\
 export CONDA_PREFIX={path} PATH={path}/bin:"$PATH"
@@ -221,6 +222,7 @@ def ready_to_submit(spec: Any, security: Security, address: str = "") -> Iterato
     """
     spec = skein.ApplicationSpec.from_dict(spec.to_dict())
     with tempfile.TemporaryDirectory(prefix="dask-yarn-") as folder:
+        make_quick(spec.master, Path(folder))
         keys = _write_keys(Path(folder, KEYS), security)
         for service in (spec.services[name] for name in (WORKER, SCHEDULER) if name in spec.services):
             service.files[PROGRAM] = skein.File(source=yarn_container.__file__, type="file")

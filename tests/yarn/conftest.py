@@ -7,11 +7,11 @@ import getpass
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,6 +22,8 @@ import psutil
 import pytest
 
 import dask_dataproc
+from dask_dataproc.init_actions import queues, yarn_driver
+from dask_dataproc.init_actions.yarn import YarnCluster
 
 HERE = Path(__file__).parent
 ROOT = Path(dask_dataproc.__file__).parent
@@ -46,7 +48,7 @@ class Yarn:
         This environment, as YarnCluster takes it.
     """
 
-    def __init__(self, scheduler: str, queues: dict[str, str]) -> None:
+    def __init__(self, scheduler: str, files: dict[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dd-yarn-"))
         self.conf, self.data = self.folder / "conf", self.folder / "data"
         for made in (self.conf, self.data / "fs" / "user", self.data / "fs" / "app-logs", self.folder / "home"):
@@ -54,7 +56,7 @@ class Yarn:
         for shared in (self.data / "fs" / "user", self.data / "fs" / "app-logs"):
             shared.chmod(0o1777)
         self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
-        self._write_conf(SCHEDULERS[scheduler], queues)
+        self._write_conf(SCHEDULERS[scheduler], files)
         self.python = f"python://{sys.executable}"
         self.environment = {
             "HADOOP_CONF_DIR": str(self.conf),
@@ -62,8 +64,26 @@ class Yarn:
             "SKEIN_CONFIG": str(self.folder / "home"),
         }
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self.client: Any = None
+        self.clusters: list[YarnCluster] = []
 
-    def _write_conf(self, scheduler: str, queues: dict[str, str]) -> None:
+    def cluster(self, environment: str = "", **options: Any) -> YarnCluster:
+        """Return a new cluster of small containers, which is closed at the end of the test."""
+        small = {"worker_memory": "512 MiB", "scheduler_memory": "512 MiB", "deploy_mode": "local", "host": "127.0.0.1"}
+        cluster = YarnCluster(environment or self.python, **small | {"skein_client": self.client} | options)
+        self.clusters.append(cluster)
+        return cluster
+
+    def run(self, script: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start Python with a script that finds this YARN."""
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script), *arguments],
+            env=os.environ | self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _write_conf(self, scheduler: str, files: dict[str, str]) -> None:
         said = {"DATA": self.data, "CONF": self.conf, "LIB": HADOOP / "lib", "USER": getpass.getuser()}
         said |= {"SCHEDULER": scheduler, "HEARTBEAT": HEARTBEAT}
         said |= {f"PORT_{name}": port for name, port in self.ports.items()}
@@ -72,7 +92,7 @@ class Yarn:
             for name, value in said.items():
                 text = text.replace(f"@{name}@", str(value))
             (self.conf / template.name).write_text(text)
-        for name, text in queues.items():
+        for name, text in files.items():
             (self.conf / name).write_text(text)
 
     def start(self, name: str) -> None:
@@ -98,7 +118,9 @@ class Yarn:
     def ask(self, what: str) -> dict[str, Any]:
         """Return what the ResourceManager's REST interface says, nothing while it is away."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['RM_WEB']}/ws/v1/cluster/{what}", timeout=10) as a:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.ports['RM_WEB']}/ws/v1/cluster/{what}", timeout=10
+            ) as a:
                 return json.load(a)
         except OSError:
             return {}
@@ -115,15 +137,22 @@ class Yarn:
             time.sleep(0.05)
         return value
 
-    def processes(self, *words: str) -> list[psutil.Process]:
-        """Return the processes of containers whose command line has all of ``words``."""
+    def processes(self, **variables: str) -> list[psutil.Process]:
+        """Return the processes of containers, those that have ``variables`` in their environment."""
+        wanted = {"HADOOP_CONF_DIR": str(self.conf)} | variables
         found = []
-        for process in psutil.process_iter(["cmdline", "environ"]):
+        for process in psutil.process_iter(["environ"]):
             environ = process.info["environ"] or {}
-            line = " ".join(process.info["cmdline"] or ())
-            if environ.get("HADOOP_CONF_DIR") == str(self.conf) and "CONTAINER_ID" in environ:
-                found += [process] * all(word in line for word in words)
+            found += [process] * ("CONTAINER_ID" in environ and wanted.items() <= environ.items())
         return found
+
+    def kill_container(self, app_id: str, container: str) -> None:
+        """Kill all processes of a container with SIGKILL."""
+        processes = self.processes(SKEIN_APPLICATION_ID=app_id, SKEIN_CONTAINER_ID=container)
+        assert processes
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def kill(self, name: str) -> None:
         """Kill a daemon with SIGKILL, and wait until it is gone."""
@@ -132,7 +161,9 @@ class Yarn:
         daemon.wait(20)
 
     def close(self) -> None:
-        """End the daemons and whatever their containers still run, and remove the folders."""
+        """End the driver, the daemons and whatever their containers still run, and remove the folders."""
+        if self.client is not None:
+            self.client.close()
         for daemon in self.daemons.values():
             daemon.terminate()
         for daemon in self.daemons.values():
@@ -143,7 +174,7 @@ class Yarn:
                 daemon.wait(20)
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL)
+                process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -160,10 +191,10 @@ def _tail(log: Path) -> str:
 
 
 @contextlib.contextmanager
-def running(scheduler: str, queues: dict[str, str]) -> Iterator[Yarn]:
+def running(scheduler: str, files: dict[str, str]) -> Iterator[Yarn]:
     if not (HADOOP / "lib").is_dir() or shutil.which("java") is None:
         pytest.fail("Hadoop is not installed: bash tests/yarn/setup.sh", pytrace=False)
-    yarn = Yarn(scheduler, queues)
+    yarn = Yarn(scheduler, files)
     try:
         for daemon in ("resourcemanager", "nodemanager"):
             yarn.start(daemon)
@@ -171,3 +202,44 @@ def running(scheduler: str, queues: dict[str, str]) -> Iterator[Yarn]:
         yield yarn
     finally:
         yarn.close()
+
+
+WORKER = queues.Size(512, 1)
+"""A worker's container in these tests, on a node of 16 of them."""
+USERS = ("ana", getpass.getuser())
+
+
+@pytest.fixture(scope="session")
+def fair_yarn() -> Iterator[Yarn]:
+    """A YARN with the Fair Scheduler and our queues; those of some users are written down."""
+    with running("fair", {"fair-scheduler.xml": queues.fair_scheduler(USERS, WORKER)}) as yarn:
+        yield yarn
+
+
+@pytest.fixture(scope="session")
+def capacity_yarn() -> Iterator[Yarn]:
+    """A YARN with the Capacity Scheduler and our queues."""
+    properties = queues.capacity_scheduler(8192, WORKER)
+    with running("capacity", {"capacity-scheduler.xml": queues.as_xml(properties)}) as yarn:
+        yield yarn
+
+
+@pytest.fixture
+def yarn(fair_yarn: Yarn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yarn]:
+    """Be on a machine that knows a YARN. What a test leaves running is closed."""
+    yield from _on(fair_yarn, monkeypatch)
+
+
+@pytest.fixture
+def capacity(capacity_yarn: Yarn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yarn]:
+    """The same, with the Capacity Scheduler."""
+    yield from _on(capacity_yarn, monkeypatch)
+
+
+def _on(yarn: Yarn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yarn]:
+    for name, value in yarn.environment.items():
+        monkeypatch.setenv(name, value)
+    yarn.client = yarn.client or yarn_driver.start_client()
+    yield yarn
+    while yarn.clusters:
+        yarn.clusters.pop().close()
