@@ -156,7 +156,7 @@ def assemble(found: Mapping[str, Distribution], chosen: Selection, settings: Set
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     requirements = "".join(f"{text}\n" for text in texts)
     key = hashlib.sha256(f"{requirements}\n{python}\n{PLATFORM}\n".encode()).hexdigest()[:32]
-    notes = _notes(chosen, settings, indexes)
+    notes = _notes(chosen, settings, indexes, list(lines.values()))
     return Environment(key, python, requirements, package_versions(requirements), tuple(carried.values()), notes)
 
 
@@ -244,7 +244,7 @@ def _stamps(folders: Mapping[Path, str]) -> dict[Path, str]:
     return {folder: projects.stamp(folder) if folder.is_dir() else "" for folder in folders}
 
 
-def _notes(chosen: Selection, settings: Settings, indexes: Indexes) -> tuple[str, ...]:
+def _notes(chosen: Selection, settings: Settings, indexes: Indexes, lines: list[str]) -> tuple[str, ...]:
     notes: list[str] = []
     if chosen.foreign:
         notes.append(f"not for Linux, so not on the nodes: {some(chosen.foreign)}")
@@ -252,6 +252,9 @@ def _notes(chosen: Selection, settings: Settings, indexes: Indexes) -> tuple[str
         notes.append(f"for Linux alone, in versions of the node's choice: {some(chosen.absent)}")
     if chosen.conflicts:
         notes.append(f"installed as they are here, though {some(chosen.conflicts)}")
+    labelled = [line for line in lines if "+" in line.partition("==")[2]]
+    if labelled and not indexes.lines():
+        notes.append(f"perhaps not on PyPI: {some(labelled)}; name its index in UV_INDEX, or pin another version")
     if indexes.staying:
         notes.append(f"no index for the nodes, which cannot reach it: {some(indexes.staying)}")
     if indexes.locked and not settings.index_secret:

@@ -14,6 +14,9 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 SYSTEM = "Classifier: Operating System :: "
+SYSTEM_INSTALLERS = ("debian", "rpm")
+SYSTEM_PLACE = "/usr/lib/python3/dist-packages"
+"""Debian's own packages, which leave no installer's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Distribution:
         What its wheel was made for, as ``cp311-cp311-macosx_11_0_arm64``; empty without a wheel.
     systems : tuple of str
         The operating systems that it says it is for.
+    of_system : bool
+        The operating system's packages brought it, for programs of its own.
     metadata : importlib.metadata.Distribution or None
         Where the files can be found.
     """
@@ -49,6 +54,7 @@ class Distribution:
     requested: bool = False
     tags: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
+    of_system: bool = False
     metadata: importlib.metadata.Distribution | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -63,11 +69,12 @@ def installed() -> dict[str, Distribution]:
     legacy: dict[str, Distribution] = {}
     for metadata in importlib.metadata.distributions():
         headers = metadata.read_text("METADATA")
-        kind = found if headers is not None else legacy  # a source folder on the path does not hide what is installed
+        kind = found if headers is not None else legacy
         read = _read(metadata, headers if headers is not None else metadata.read_text("PKG-INFO") or "")
         if read is not None:
             kind.setdefault(read.name, read)
-    return legacy | found
+    sources = {name for name, dist in legacy.items() if dist.origin and not _linked(name)}  # merely on the path
+    return {name: dist for name, dist in legacy.items() if name not in sources} | found
 
 
 def fingerprint() -> tuple[tuple[str, int], ...]:
@@ -104,6 +111,7 @@ def _read(metadata: importlib.metadata.Distribution, text: str) -> Distribution 
         requested=installer != "uv" and metadata.read_text("REQUESTED") is not None,
         tags=tuple(line[5:].strip() for line in wheel.splitlines() if line.startswith("Tag: ")),
         systems=tuple(systems),
+        of_system=installer in SYSTEM_INSTALLERS or str(metadata.locate_file("")).startswith(SYSTEM_PLACE),
         metadata=metadata,
     )
 
@@ -119,6 +127,12 @@ def _origin(metadata: importlib.metadata.Distribution) -> dict[str, Any]:
         return json.loads(text)
     except json.JSONDecodeError:
         return {}
+
+
+def _linked(name: str) -> bool:
+    """Whether a file of ``setup.py develop`` leads to the sources of ``name``."""
+    links = [path.stem for folder in sys.path for path in Path(folder or ".").glob("*.egg-link")]
+    return name in [canonicalize_name(link) for link in links]
 
 
 def _is_project(folder: Path) -> bool:

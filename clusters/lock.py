@@ -97,7 +97,8 @@ def select(
     node, pins = here | LINUX, pins or {}
     left_out = set(exclude)
     at_kernel, at_node = _Graph(found, here), _Graph(found, node)
-    roots = {name for name in at_kernel.roots() if name not in NOTEBOOK_SIDE} | set(NODE_REQUIREMENTS) | set(pins)
+    stays = {name for name, dist in found.items() if name in NOTEBOOK_SIDE or dist.of_system}
+    roots = (at_kernel.roots() - stays) | set(NODE_REQUIREMENTS) | set(pins)
     foreign = {name for name in roots & set(found) if name not in pins and _foreign(found[name])}
     names = at_node.reach(roots - foreign, left_out)
     foreign |= {name for name in at_kernel.reach(roots, left_out) - names if name not in NOTEBOOK_SIDE}
@@ -114,12 +115,14 @@ class _Graph:
 
     def __init__(self, found: Mapping[str, Distribution], markers: Mapping[str, str]):
         self.found, self.markers = found, dict(markers)
-        self._needs = {name: self._always(dist) for name, dist in found.items()}
+        self._needs: dict[str, dict[str, Requirement]] = {name: {} for name in found}
+        self._follow([(name, "") for name in found])
+        required = {other for name, needs in self._needs.items() for other in needs if other != name}
+        self._tops = set(found) - required
 
     def roots(self) -> set[str]:
         """Those that nobody requires or somebody asked for; of a ring that hangs on nothing, all."""
-        required = {other for name, needs in self._needs.items() for other in needs if other != name}
-        roots = {name for name, dist in self.found.items() if name not in required or dist.requested}
+        roots = self._tops | {name for name, dist in self.found.items() if dist.requested}
         return roots | (set(self.found) - self.reach(roots))
 
     def reach(self, roots: Iterable[str], left_out: Container[str] = ()) -> set[str]:
@@ -132,31 +135,42 @@ class _Graph:
                 continue
             seen.add(name)
             ahead += [other for other in self._needs[name] if other in self.found]
-            ahead += self._extras(self.found[name])
+            ahead += self._asked_extras(self.found[name])
         return seen
 
     def requirements(self, name: str) -> list[Requirement]:
-        """What ``name`` requires whatever extra was asked for."""
+        """What ``name`` requires, with the extras that others require of it."""
         return list(self._needs[name].values())
 
-    def _always(self, dist: Distribution) -> dict[str, Requirement]:
-        needs: dict[str, Requirement] = {}
-        for text in dist.requires:
-            if not EXTRA.search(text) and (requirement := self._applies(text)):
-                needs[canonicalize_name(requirement.name)] = requirement
-        return needs
+    def _follow(self, ahead: list[tuple[str, str]]) -> None:
+        """Write down what each distribution requires, then what it requires for each extra that is required of it."""
+        seen = set(ahead)
+        while ahead:
+            name, extra = ahead.pop()
+            for text in self.found[name].requires:
+                of_extra = EXTRA.findall(text)
+                if (extra in of_extra if extra else not of_extra) and (requirement := self._applies(text, extra)):
+                    other = canonicalize_name(requirement.name)
+                    self._needs[name].setdefault(other, requirement)
+                    new = {(other, more) for more in requirement.extras if other in self.found} - seen
+                    seen |= new
+                    ahead += new
 
-    def _extras(self, dist: Distribution) -> list[str]:
-        """What its extras need. Nobody wrote down which were asked for: those that are here completely count."""
+    def _asked_extras(self, dist: Distribution) -> list[str]:
+        """What its extras bring. Nobody wrote down which were asked for; it shows where an extra is here completely,
+        and something of it is here for no other reason.
+        """
         extras: dict[str, list[str]] = {}
         for text in dist.requires:
             for extra in EXTRA.findall(text):
                 extras.setdefault(extra, []).append(text)
-        wanted: list[str] = []
+        brought: list[str] = []
         for extra, texts in extras.items():
-            if all(_name(text) in self.found or not self._applies(text, extra) for text in texts):
-                wanted += [_name(text) for text in texts if self._applies(text, extra)]
-        return [name for name in wanted if name in self.found and name not in NOTEBOOK_SIDE]
+            if self._tops.isdisjoint(map(_name, texts)):
+                continue
+            needed = [_name(text) for text in texts if self._applies(text, extra)]
+            brought += needed if all(name in self.found for name in needed) else []
+        return [name for name in brought if name not in NOTEBOOK_SIDE]
 
     def _applies(self, text: str, extra: str = "") -> Requirement | None:
         requirement = _parsed(text)

@@ -266,6 +266,29 @@ def test_a_record_that_lists_a_missing_file_is_an_error_that_names_it(kernel, tm
         kernel.remove("carried-toy")
 
 
+def test_sources_that_are_merely_on_the_path_do_not_travel_and_linked_ones_do(kernel, tmp_path):
+    """The second is what ``setup.py develop`` leaves."""
+    folder = project(tmp_path / "old", "old-toy")
+    (folder / "old_toy.egg-info").mkdir()
+    (folder / "old_toy.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: old-toy\nVersion: 0.1\n")
+    path, link = kernel.site / "easy-install.pth", kernel.site / "old-toy.egg-link"
+    path.write_text(f"{folder}\n")
+    try:
+        assert "old-toy" not in kernel.environment()["packages"]
+        link.write_text(f"{folder}\n.\n")
+        assert [Path(wheel).name.split("-")[0] for wheel in kernel.environment()["wheels"]] == ["old_toy"]
+    finally:
+        path.unlink()
+        link.unlink(missing_ok=True)
+
+
+def test_a_version_with_a_label_is_told_to_want_an_index_of_its_own(kernel):
+    pinned = {"DASK_DATAPROC__PACKAGES__PIN": "{'torch': '2.9.0+cpu'}"}
+    said = "perhaps not on PyPI: torch==2.9.0+cpu; name its index in UV_INDEX, or pin another version"
+    assert said in kernel.environment(**pinned)["notes"]
+    assert said not in kernel.environment(**pinned, UV_INDEX="https://wheels.example/cpu")["notes"]
+
+
 def test_what_conda_installed_is_asked_of_the_index(kernel, tmp_path):
     """Its origin is the folder in which conda's package was built, on a machine far away."""
     kernel.install(project(tmp_path / "place", "carried-toy"))

@@ -41,18 +41,28 @@ def test_packages_that_require_each_other_travel_together():
     assert chosen(package("hen", "egg"), package("egg", "hen")).names == {"hen", "egg"}
 
 
-def test_an_extra_that_is_here_completely_was_asked_for():
-    frames = package(
-        "frames", "parquet; extra == 'io'", "orc; extra == 'io'", "excel; extra == 'all'", "tex; extra == 'all'"
-    )
-    lab = package("notebook", "parquet", "orc", "excel")
-    kept = chosen(frames, lab, package("parquet"), package("orc"), package("excel")).names
-    assert kept == {"frames", "parquet", "orc"}
+def test_an_extra_that_is_required_is_a_requirement():
+    lab = package("notebook", "schema[formats]")
+    schema = package("schema", "durations; extra == 'formats'", "colours; extra == 'all'")
+    assert chosen(lab, schema, package("durations"), package("colours")).names == {"colours"}
+    assert chosen(package("work", "schema[formats]"), schema, package("durations")).names == {
+        "work",
+        "schema",
+        "durations",
+    }
+
+
+def test_an_extra_that_is_here_completely_and_for_no_other_reason_was_asked_for():
+    frames = package("frames", "lxml; extra == 'html'", "soup; extra == 'html'", "babel; extra == 'i18n'")
+    lab = package("notebook", "soup", "babel")
+    kept = chosen(frames, lab, package("lxml"), package("soup"), package("babel")).names
+    assert kept == {"frames", "lxml", "soup"}
+    assert chosen(frames, lab, package("soup"), package("babel")).names == {"frames"}
 
 
 def test_an_extra_brings_no_notebook():
     bars = package("tqdm", "ipywidgets; extra == 'notebook'")
-    assert chosen(bars, package("ipywidgets"), package("jupyterlab", "ipywidgets")).names == {"tqdm"}
+    assert chosen(bars, package("ipywidgets", "comm"), package("comm")).names == {"tqdm"}
 
 
 def test_what_is_excluded_stays_with_what_only_it_needs():
@@ -84,6 +94,11 @@ def test_a_package_that_can_be_for_another_system_alone_stays_there_and_is_named
 def test_what_linux_alone_requires_is_added_for_a_kernel_that_has_it_not():
     found = chosen(package("torch", "nvidia-blas==12.1; platform_system == 'Linux'"), kernel=MACOS)
     assert (found.names, found.absent, found.conflicts) == ({"torch"}, ("nvidia-blas==12.1",), ())
+
+
+def test_what_the_operating_system_brought_for_itself_stays_unless_something_requires_it():
+    found = chosen(package("ufw", of_system=True), package("six", of_system=True), package("work", "six"))
+    assert found.names == {"work", "six"}
 
 
 def test_versions_that_do_not_fit_together_are_told_and_travel_as_they_are():
