@@ -7,6 +7,7 @@ Pure. Figures: ADR-002 (shares, preemption, limits per user), with its default q
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -215,7 +216,21 @@ def yarn_properties(scheduler: str, allocation_file: str = "/etc/hadoop/conf/fai
     return {"fair": fair, "capacity": capacity}[scheduler] | both
 
 
-def dataproc_properties(scheduler: str, memory: int = 0, worker: Size = WORKER) -> dict[str, str]:
+def for_owner(queue: str, workers: int, queues: Iterable[Queue] = QUEUES) -> tuple[Queue, ...]:
+    """Return the table of a cluster that one person made for work in ``queue``: it may fill the ``workers`` there are.
+
+    The limits of ``queues`` guard people from each other on a cluster that they share; the other queues keep theirs.
+    """
+    own = {"maximum": 100.0, "workers_per_user": workers}
+    return tuple(
+        dataclasses.replace(each, **own, user_limit_factor=100 / each.share) if each.name == queue else each
+        for each in queues
+    )
+
+
+def dataproc_properties(
+    scheduler: str, memory: int = 0, worker: Size = WORKER, queues: Iterable[Queue] = QUEUES
+) -> dict[str, str]:
     """Return the properties of a Dataproc cluster: the ResourceManager reads its scheduler when it starts.
 
     Parameters
@@ -226,6 +241,8 @@ def dataproc_properties(scheduler: str, memory: int = 0, worker: Size = WORKER) 
         What the workers have together, MiB; for ``capacity``.
     worker : Size
         A worker's container, and what a node gives to YARN.
+    queues : iterable of Queue
+        The table.
     """
     node = {
         "yarn.nodemanager.resource.memory-mb": str(worker.memory + MASTER.memory),
@@ -235,7 +252,7 @@ def dataproc_properties(scheduler: str, memory: int = 0, worker: Size = WORKER) 
     }
     found = {f"yarn:{key}": value for key, value in (yarn_properties(scheduler) | node).items()}
     if scheduler == "capacity":
-        properties = capacity_scheduler(memory, worker)
+        properties = capacity_scheduler(memory, worker, queues)
         found |= {f"capacity-scheduler:{key}": value for key, value in properties.items()}
     return found
 
