@@ -121,12 +121,16 @@ def edited(kernel, tmp_path) -> Iterator[Path]:
 
 
 def on_a_node(folder: Path, wheels: list[str]) -> Path:
-    """Install ``wheels`` as a node does, from a lock beside them and without any index; return the environment."""
-    (folder / "wheels").mkdir(parents=True)
+    """Install ``wheels`` as a node does, from a lock beside them and without any index; return the environment.
+
+    One that is there is brought up to date, as from a base.
+    """
+    (folder / "wheels").mkdir(parents=True, exist_ok=True)
     for wheel in wheels:
         (folder / "wheels" / Path(wheel).name).write_bytes(Path(wheel).read_bytes())
     (folder / "requirements.txt").write_text("".join(f"./wheels/{Path(wheel).name}\n" for wheel in wheels))
-    uv("venv", "--python", sys.executable, folder / "env")
+    if not (folder / "env").exists():
+        uv("venv", "--python", sys.executable, folder / "env")
     sync = [
         find_uv_bin(),
         "pip",
@@ -151,6 +155,14 @@ def test_an_edited_project_travels_as_its_sources_are_now(kernel, edited, tmp_pa
     env = on_a_node(tmp_path / "node", kernel.environment()["wheels"])
     assert said(env / "bin" / "say-edited_toy") == "edited-toy 2\n"
     assert next(env.rglob("new_toy.py"))
+
+
+def test_a_change_within_a_version_reaches_an_environment_that_has_the_earlier_one(kernel, edited, tmp_path):
+    program = on_a_node(tmp_path / "node", kernel.environment()["wheels"]) / "bin" / "say-edited_toy"
+    assert said(program) == "edited-toy 1\n"
+    (edited / "src" / "edited_toy.py").write_text("def say():\n    print('edited-toy', 2)\n")
+    on_a_node(tmp_path / "node", kernel.environment()["wheels"])
+    assert said(program) == "edited-toy 2\n"
 
 
 def test_an_edited_project_is_built_once_and_again_when_it_changes(kernel, edited):
