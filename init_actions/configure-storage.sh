@@ -238,7 +238,7 @@ settings() {
 
 enable() {
   [[ ${BASH_SOURCE[0]} -ef $PROGRAM ]] || run install --mode=0755 "${BASH_SOURCE[0]}" "$PROGRAM"
-  if unit | cmp --silent - "$UNIT"; then return; fi # as the service, at a later boot
+  if [[ -f $UNIT && $(unit) == "$(<"$UNIT")" ]]; then return; fi # as the service, at a later boot
   unit >"$UNIT"
   run systemctl daemon-reload
   run systemctl enable --quiet "${UNIT##*/}"

@@ -21,6 +21,7 @@ if ((${#missing[@]})); then
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 fi
 
+bash "$root/tests/nodes/nfs/setup.sh"
 bash "$root/tests/gcs/setup.sh"
 bash "$root/emulator/image/base.sh" "$root/build/nodes/base"
 if [[ -d $root/build/hadoop/lib ]]; then

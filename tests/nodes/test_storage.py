@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -391,3 +392,97 @@ def test_a_reboot_makes_the_scratch_and_the_mounts_anew_before_dask_starts(boot,
 
 def ours(mounts: dict[str, str]) -> dict[str, str]:
     return {path: source for path, source in mounts.items() if path.startswith((SCRATCH, "/mnt", "/shared"))}
+
+
+FIRST = f"""\
+#!/bin/bash
+# What the node with a kernel of its own does at its boots; it says so in /report.
+boot=$(cat /etc/boot-number)
+exec >"/report/boot-$boot.log" 2>&1
+if [[ $boot == 1 ]]; then
+  bash -c ". /usr/local/lib/configure-storage.sh; trap 'say_the_end \\$?' EXIT; filestore={SERVER}:/wrong
+    step 'mount the Filestore' mount_filestore" 2>/report/wrong
+  bash /usr/local/lib/configure-storage.sh && bash /usr/local/lib/configure-storage.sh
+  echo $? >/report/status
+else
+  systemctl show --property Result --value dask-storage.service >/report/status
+fi
+findmnt --json --list --output TARGET,SOURCE,FSTYPE,OPTIONS >"/report/mounts-$boot"
+cd {SCRATCH}/spill-directory
+file=of-boot-$boot
+head --bytes 1M /dev/urandom | tee "/shared/dask-tmp/$file" "$file" | sha256sum >"/report/sum-$boot"
+ls >"/report/spilled-$boot"
+systemctl poweroff --no-block
+"""
+UNITS = {
+    "lab-network.service": """\
+[Unit]
+DefaultDependencies=no
+Before=network-online.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=ip link set lo up
+ExecStart=ip link set vec0 mtu 1400 up
+ExecStart=ip address add ADDRESS/24 dev vec0
+ExecStart=ip route add 169.254.169.254 dev vec0
+""",
+    "lab-first.service": """\
+[Unit]
+After=network-online.target dask-storage.service
+Wants=network-online.target
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/first.sh
+""",
+}
+BY_ID = 'KERNEL=="ubda", SYMLINK+="disk/by-id/google-local-nvme-ssd-0"\n'
+"""As Google's own rules name a local SSD."""
+
+
+def furnish(layer: Path, address: str) -> None:
+    """Make a layer of a node that boots with a kernel of its own."""
+    files = {f"etc/systemd/system/{name}": text.replace("ADDRESS", address) for name, text in UNITS.items()}
+    files |= {"usr/local/lib/first.sh": FIRST, "etc/udev/rules.d/65-disks.rules": BY_ID, "etc/hostname": "uml\n"}
+    files["etc/hosts"] = "127.0.0.1 localhost\n169.254.169.254 metadata.google.internal\n"
+    for name, text in files.items():
+        path = layer / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    wanted = layer / "etc" / "systemd" / "system" / "multi-user.target.wants"
+    wanted.mkdir()
+    for name in UNITS:
+        (wanted / name).symlink_to(f"../{name}")
+    (wanted.parent / "dataproc-agent.service").symlink_to("/dev/null")
+
+
+def test_a_real_kernel_mounts_nfs_4_1_and_formats_a_disk_and_has_both_again_after_a_reboot(lab, layer):
+    """Debian's kernel in user mode: NFS by its own client, a disk by udev's names; two boots of the same node."""
+    address, report = f"{NETWORK}.200", lab.folder / "report"
+    report.mkdir()
+    furnish(layer, address)
+    lab.tell(address, "uml", {"dask-runtime": "standalone", "dask-filestore": f"{SERVER}:/vol1"})
+    with (ssd := lab.folder / "ssd.img").open("wb") as file:
+        file.truncate(3 << 30)
+    environment = {"LAB": str(lab.pid), "LOWER": f"{layer}:{BASE}", "SSD": str(ssd), "REPORT": str(report)}
+    (lab.folder / "uml").mkdir()
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", str(NFS / "uml.sh")]
+    booting = lab.start(command, "uml/console", cwd=lab.folder / "uml", env=os.environ | environment)
+    assert booting.wait(280) == 0, (lab.folder / "uml" / "console.log").read_text()[-2000:]
+
+    said = {path.name: path.read_text() for path in report.iterdir()}
+    assert said["status"] == "success\n", said
+    wrong = said["wrong"].splitlines()[-1]
+    assert wrong.startswith(
+        f"configure-storage: could not mount the Filestore: filestore: {SERVER}:/wrong: mount.nfs: "
+    )
+    for boot in ("1", "2"):
+        mounts = {entry["target"]: entry for entry in json.loads(said[f"mounts-{boot}"])["filesystems"]}
+        assert mounts["/shared"]["fstype"] == "nfs4"
+        assert {"vers=4.1", "hard", "nosuid", "nodev"} <= set(mounts["/shared"]["options"].split(","))
+        assert mounts["/mnt/1"]["source"] == "/dev/ubda"
+        assert mounts[f"{SCRATCH}/spill-directory"]["source"].startswith("/dev/ubda[")
+        written = hashlib.sha256((lab.export / "dask-tmp" / f"of-boot-{boot}").read_bytes()).hexdigest()
+        assert said[f"sum-{boot}"].split()[0] == written
+    assert said["spilled-2"].split() == ["of-boot-1", "of-boot-2"]  # the same file system, not a new one
