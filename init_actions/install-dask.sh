@@ -214,7 +214,7 @@ build() {
   download "$nodes/uv-linux-x86_64" "$work/uv" || fetch_uv
   chmod 0755 "$work/uv"
   fetch_lock
-  export UV_NO_CONFIG=1 UV_LINK_MODE=copy UV_CACHE_DIR=$work/cache UV_HTTP_RETRIES=5
+  export UV_NO_CONFIG=1 UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_CACHE_DIR=$work/cache UV_HTTP_RETRIES=5
   export UV_PYTHON_INSTALL_DIR=$PLACE/python ${python_downloads:+UV_PYTHON_DOWNLOADS_JSON_URL="$python_downloads"}
   base=$(known "$environment" about.json base) || base=''
   if [[ $base ]] && unpack "${environment%/*}/$base"; then
