@@ -7,9 +7,10 @@ import asyncio
 import fcntl
 import logging
 import os
+import sys
 from pathlib import Path
 
-from .vms import Machines
+from .vms import Machines, MachinesError
 
 UNABLE = 2
 """Exit status where the emulator cannot run as it was asked to; its last line says why."""
@@ -22,6 +23,14 @@ def main() -> None:
     """Start the server unless one has the lock."""
     given = _arguments()
     given.runtime, given.state = given.runtime.resolve(), given.state.resolve()
+    try:
+        _serve(given, _machines(given))
+    except MachinesError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # the last line of the log
+        sys.exit(UNABLE)
+
+
+def _serve(given: argparse.Namespace, machines: Machines) -> None:
     given.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
     (given.state / "emulator").mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(given.runtime / "emulator.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -30,11 +39,10 @@ def main() -> None:
     except BlockingIOError:
         return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(_run(given))
+    asyncio.run(_run(given, machines))
 
 
-async def _run(given: argparse.Namespace) -> None:
-    machines = _machines(given)
+async def _run(given: argparse.Namespace, machines: Machines) -> None:
     await machines.start()
     # Only now: these imports run beside those of the zygote, which take longer.
     from .server import Settings, serve
@@ -57,15 +65,6 @@ def _machines(given: argparse.Namespace) -> Machines:
     return DebianMachines(given.runtime, folder, given.image, given.layers, given.internet)
 
 
-def _check_nodes(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
-    """End with one line if there can be no such nodes."""
-    if given.nodes == "debian":
-        from .debian import obstacle
-
-        if why := obstacle(given.image, given.layers):
-            parser.exit(UNABLE, f"{why}\n")
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m dask_dataproc.emulator", description=DESCRIPTION)
     parser.add_argument("--runtime", type=Path, required=True, help="folder of the socket and the lock")
@@ -81,9 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--image", type=_folder, help="Debian nodes: the root file system, made by image/base.sh")
     parser.add_argument("--layers", type=_folders, default=[], help="Debian nodes: folders laid over it, A:B")
     parser.add_argument("--internet", action="store_true", help="Debian nodes: they reach what this machine reaches")
-    given = parser.parse_args()
-    _check_nodes(parser, given)
-    return given
+    return parser.parse_args()
 
 
 def _folder(given: str) -> Path | None:

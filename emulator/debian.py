@@ -10,14 +10,14 @@ import signal
 import sys
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from .lab import IMAGE, Lab, domain
-from .vms import BootError, Machines, Vm, VmSpec, last_lines
+from .vms import BootError, Machines, MachinesError, Vm, VmSpec, last_lines
 
 PACKAGES = {
     "systemd-nspawn": "systemd-container",
@@ -38,19 +38,6 @@ EMPTY = 5.0
 """Seconds until the kernel has ended all processes of a node whose first one was killed."""
 
 
-def obstacle(image: Path | None, layers: Iterable[Path] = ()) -> str:
-    """Return in one line why there can be no Debian nodes here, '' if there can."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        return f"nodes=debian needs Linux and root, this is {sys.platform} and user {os.geteuid()}"
-    if missing := sorted({package for name, package in PACKAGES.items() if not shutil.which(name)}):
-        return f"nodes=debian needs programs that are not here: apt-get install {' '.join(missing)}"
-    if image is None or not (image / "etc" / "lab-base").exists():
-        return f"image: {str(image or '')!r} given, needed is a folder made by: bash {IMAGE / 'base.sh'} FOLDER"
-    if absent := [str(layer) for layer in layers if not layer.is_dir()]:
-        return f"layers: {', '.join(absent)}: no such folder"
-    return ""
-
-
 class DebianMachines(Machines):
     """Debian nodes; they and their network outlive the server, and the next adopts them.
 
@@ -58,15 +45,24 @@ class DebianMachines(Machines):
     ----------
     runtime, folder : Path
         As of `Machines`.
-    image : Path
+    image : Path, optional
         Folder of the root file system that all nodes share.
     layers : sequence of Path
         Folders laid over it, the first on top: what an image has besides Debian.
     internet : bool
         Whether nodes reach what this host reaches.
+
+    Raises
+    ------
+    MachinesError
+        This host cannot run them.
     """
 
-    def __init__(self, runtime: Path, folder: Path, image: Path, layers: Iterable[Path] = (), internet: bool = False):
+    def __init__(
+        self, runtime: Path, folder: Path, image: Path | None, layers: Sequence[Path] = (), internet: bool = False
+    ) -> None:
+        if why := _obstacle(image, layers):
+            raise MachinesError(why)
         super().__init__(runtime, folder)
         self.lab = Lab(folder.parent / "lab", runtime, internet)
         self._lower = ":".join(str(path) for path in (*layers, image))
@@ -91,7 +87,9 @@ class DebianMachines(Machines):
     async def boot(self, vm: VmSpec) -> Vm:
         """Power the node on and return at once; `ready` waits until its initialization actions have run."""
         folder = self._new_folder(vm)
-        address = self.lab.join(vm.key, vm.name, vm.project, _metadata(vm))
+        if vm.key in self.lab.members().values():
+            self._forget_the_dead()
+        address = self.lab.join(vm, _metadata(vm))
         self._expect(vm.key)
         self._patience[vm.key] = sum(action.timeout for action in vm.actions)
         environment = {
@@ -134,8 +132,8 @@ class DebianMachines(Machines):
         self._processes.pop(vm.pid, None)
         self._patience.pop(vm.key, None)
         end = time.monotonic() + EMPTY
-        while not _remove_group(_group(vm.key)) and time.monotonic() < end:  # noqa: ASYNC110  # the kernel has no event for it
-            await asyncio.sleep(0.01)
+        while not _remove_group(_group(vm.key)) and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # the kernel has no event for it
         if address := self.address(vm):
             self.lab.leave(address)
 
@@ -148,7 +146,7 @@ class DebianMachines(Machines):
             if self.alive(vm):
                 os.killpg(vm.pid, signal.SIGKILL)
 
-    def reboot(self, vm: Vm) -> None:
+    async def reboot(self, vm: Vm) -> None:
         """Boot the node again with the disk it has; `ready` waits for it anew."""
         self._expect(vm.key)
         os.kill(self.leader(vm), signal.SIGINT)  # Ctrl-Alt-Del, as systemd knows it
@@ -189,9 +187,23 @@ class DebianMachines(Machines):
                 _remove_group(_group(key))
 
 
+def _obstacle(image: Path | None, layers: Sequence[Path]) -> str:
+    """Return in one line why there can be no Debian nodes here, '' if there can."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return f"emulator.nodes: debian needs Linux and root, this is {sys.platform} and user {os.geteuid()}"
+    if missing := sorted({package for name, package in PACKAGES.items() if not shutil.which(name)}):
+        return f"emulator.nodes: debian needs programs that are not here: apt-get install {' '.join(missing)}"
+    if image is None or not (image / "etc" / "lab-base").exists():
+        given, base = str(image or ""), IMAGE / "base.sh"
+        return f"emulator.image: {given!r} given, needed is a folder made by: bash {base} FOLDER"
+    if absent := [str(layer) for layer in layers if not layer.is_dir()]:
+        return f"emulator.layers: {', '.join(absent)} given, needed are folders, A:B"
+    return ""
+
+
 def _metadata(vm: VmSpec) -> dict[str, Any]:
     """Return what the metadata server answers the node, as Compute Engine and Dataproc lay it out."""
-    actions = "".join(f"{action.uri} {action.timeout:.0f}\n" for action in vm.actions)
+    actions = "".join(f"{action.timeout:.0f} {action.uri}\n" for action in vm.actions)
     own = {"dask-vcpus": str(vm.vcpus), "dask-memory": str(vm.memory), "lab-init-actions": actions}
     account = {
         "email": f"lab@{vm.project}.iam.gserviceaccount.com",

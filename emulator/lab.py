@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .state import write
-from .vms import last_lines, process_runs
+from .vms import MachinesError, VmSpec, last_lines, process_runs
 
 IMAGE = Path(__file__).with_name("image")
 """Programs of the lab and of its nodes."""
@@ -24,10 +24,6 @@ NUMBERS = range(77, 97)
 HOSTS = range(10, 251)
 """What the last byte of a node's address may be."""
 MTU = 1400
-
-
-class LabError(Exception):
-    """The network could not be made; one line says which command failed and what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +81,7 @@ class Lab:
 
         Raises
         ------
-        LabError
+        MachinesError
         """
         for folder in (self.nodes, self.hosts, self.shared):
             folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +102,7 @@ class Lab:
         await asyncio.wait([ready], timeout=timeout)
         if not ready.done():
             await self.down()
-            raise LabError(f"the nodes' network was not there after {timeout:.0f} s: {last_lines(self.log)}")
+            raise MachinesError(f"the nodes' network was not there after {timeout:.0f} s: {last_lines(self.log)}")
         self._connect()
 
     async def down(self) -> None:
@@ -125,12 +121,16 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.record = None
 
-    def join(self, key: str, name: str, project: str, metadata: dict[str, Any]) -> str:
-        """Give a node an address and a name; return the address. ``key`` is what the emulator knows it by."""
+    def join(self, vm: VmSpec, metadata: dict[str, Any]) -> str:
+        """Give a node an address and a name; return the address.
+
+        The attributes ``lab-metadata-slow`` and ``lab-metadata-refuse`` are how the metadata server treats it.
+        """
+        manners = {key: float(vm.metadata.get(f"lab-metadata-{key}", 0)) for key in ("slow", "refuse")}
         address = self._free_address()
         metadata["instance"] |= {"network-interfaces": {"0": {"ip": address}}}
-        write(self.nodes / f"{address}.json", {"vm": key, "metadata": metadata})
-        (self.hosts / address).write_text(f"{address} {name}.{domain(project)}\n")
+        write(self.nodes / f"{address}.json", {"vm": vm.key, "metadata": metadata, **manners})
+        (self.hosts / address).write_text(f"{address} {vm.name}.{domain(vm.project)}\n")
         return address
 
     def change(self, address: str, change: dict[str, Any]) -> None:
@@ -155,7 +155,7 @@ class Lab:
         for number in HOSTS:
             if base + number not in taken:
                 return str(base + number)
-        raise LabError(f"no address is free in {self.network}.0/24: {len(taken)} nodes run")
+        raise MachinesError(f"no address is free in {self.network}.0/24: {len(taken)} nodes run")
 
     def _reserve(self) -> Record:
         """Return a number that nobody on this host uses; the link of its name is what reserves it."""
@@ -165,7 +165,7 @@ class Lab:
                 f"link add {_link(number)} mtu {MTU} type veth peer name {_link(number)}n", check=False
             ):
                 return Record(number)
-        raise LabError(f"10.{NUMBERS[0]}.0.0/16 to 10.{NUMBERS[-1]}.0.0/16 are all in use on this host")
+        raise MachinesError(f"10.{NUMBERS[0]}.0.0/16 to 10.{NUMBERS[-1]}.0.0/16 are all in use on this host")
 
     def _connect(self) -> None:
         """Join the host and the network, and let it out if it may."""
@@ -211,7 +211,7 @@ def _ip(*lines: str, inside: int = 0, check: bool = True) -> bool:
     enter = ["nsenter", "--target", str(inside), "--net"] if inside else []
     try:
         _run(*enter, "ip", "-batch", "-", given="\n".join(lines))
-    except LabError:
+    except MachinesError:
         if check:
             raise
         return False
@@ -221,5 +221,5 @@ def _ip(*lines: str, inside: int = 0, check: bool = True) -> bool:
 def _run(*command: str, given: str = "", check: bool = True) -> str:
     done = subprocess.run(command, input=given, capture_output=True, text=True)
     if check and done.returncode:
-        raise LabError(f"{' '.join(command)} {given}: {done.stderr.strip()}")
+        raise MachinesError(f"{' '.join(command)} {given}: {done.stderr.strip()}")
     return done.stdout

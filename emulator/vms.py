@@ -20,6 +20,10 @@ import psutil
 LOG_LINES = 20
 
 
+class MachinesError(Exception):
+    """There can be no such machines on this host; one line says why."""
+
+
 class BootError(Exception):
     """A machine ended before it was ready, failed to become so, or took too long; the message says what it said."""
 

@@ -3,7 +3,7 @@
 # initialization actions at the first boot, and says at every boot through the guest attributes how that went.
 #
 # Reads: the node's attributes dask-runtime, dask-memory, dask-vcpus, dataproc-role, dataproc-master, dataproc-bucket,
-#   dataproc-cluster-uuid, dask-storage-endpoint, and lab-init-actions: a line "URI SECONDS" for each.
+#   dataproc-cluster-uuid, dask-storage-endpoint, and lab-init-actions: a line "SECONDS URI" for each.
 # Writes: /var/log/dataproc-initialization-script-N.log, the same as an object in the bucket; /etc/hadoop/conf.
 set -uo pipefail
 
@@ -45,7 +45,7 @@ say() {
 run_actions() {
   local number=0 uri seconds status
   mkdir -p "$SCRIPTS"
-  while read -r uri seconds <&3; do
+  while read -r seconds uri <&3; do
     echo "initialization action $number: $uri"
     run_action "$number" "$uri" "$seconds" >"$LOG-$number.log" 2>&1
     status=$?

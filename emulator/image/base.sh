@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the root file system that all Debian nodes of the emulator share, read-only: base.sh FOLDER
 # Debian 12 from the host's own apt sources, what a Dataproc image has that our init actions and YARN use, and the
-# agent and units that lie beside this script. Bootstrapped anew only if this script has changed; the files are copied
-# each time, so do not run it while nodes run.
+# agent and units that lie beside this script. Bootstrapped anew only if this script has changed; the other files are
+# copied if they have, which nodes that run may notice.
 #
 # Needs: root, mmdebstrap. Reads SOURCES: a file of apt sources for Debian 12, if the host's own are of something else.
 set -euo pipefail
@@ -52,6 +52,7 @@ bootstrap() {
     fi
   done
   include=$(IFS=,; echo "${PACKAGES[*]}")
+  # shellcheck disable=SC2016  # for mmdebstrap to expand
   mmdebstrap --quiet --mode=root --variant=minbase --include="$include" \
     --essential-hook='mkdir -p "$1/usr/share/man/man1"' \
     --aptopt='Acquire::Languages "none"' --dpkgopt='force-unsafe-io' \
@@ -71,12 +72,12 @@ settle() {
 
 add_files() {
   local root=$1 units=$1/etc/systemd/system
-  install -m 0755 "$here/agent.sh" "$root/usr/local/sbin/dataproc-agent"
-  install -m 0755 "$here/yarn.sh" "$root/usr/bin/yarn"
-  install -D -m 0755 "$here/hadoop.sh" "$root/usr/lib/hadoop/bin/run"
-  install -m 0644 "$here"/*.service "$units/"
-  install -m 0644 "$here"/*.xml "$here"/log4j.properties "$root/etc/hadoop/conf/"
-  install -D -m 0644 "$here/journald.conf" "$root/etc/systemd/journald.conf.d/lab.conf"
+  install --compare -m 0755 "$here/agent.sh" "$root/usr/local/sbin/dataproc-agent"
+  install --compare -m 0755 "$here/yarn.sh" "$root/usr/bin/yarn"
+  install --compare -D -m 0755 "$here/hadoop.sh" "$root/usr/lib/hadoop/bin/run"
+  install --compare -m 0644 "$here"/*.service "$units/"
+  install --compare -m 0644 "$here"/*.xml "$here"/log4j.properties "$root/etc/hadoop/conf/"
+  install --compare -D -m 0644 "$here/journald.conf" "$root/etc/systemd/journald.conf.d/lab.conf"
   mkdir -p "$units/multi-user.target.wants"
   ln -sf ../dataproc-agent.service "$units/multi-user.target.wants/"
 }
