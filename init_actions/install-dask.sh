@@ -130,7 +130,7 @@ object() {
 }
 
 encoded() {
-  local text=$1 at character
+  local LC_ALL=C text=$1 at character # bytes, not letters
   for ((at = 0; at < ${#text}; at++)); do
     character=${text:at:1}
     case $character in

@@ -1,4 +1,4 @@
-"""%dask_cluster up on three Debian machines: the initialization actions make them a cluster, a client computes on it."""
+"""%dask_cluster up on three Debian machines: initialization actions make them a cluster, a client computes on it."""
 
 from __future__ import annotations
 

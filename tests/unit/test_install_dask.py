@@ -20,9 +20,17 @@ def sourced(command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", "-c", f". {SCRIPT}; {command}"], capture_output=True, text=True, timeout=60)
 
 
+def attributes(role: str, workers: str, runtime: str = "standalone") -> str:
+    """A shell function that stands in for the metadata server."""
+    said = {"dask-nodes": "gs://b/n", "dask-environment": "gs://b/e", "dask-runtime": runtime}
+    said |= {"dataproc-role": role, "dataproc-worker-count": workers}
+    cases = " ".join(f"{name}) echo {value};;" for name, value in said.items())
+    return f"attribute() {{ case $1 in {cases} esac; }}"
+
+
 def unit(service: str) -> dict[str, str]:
     """The settings of the unit of ``service``."""
-    return dict(re.findall(r"^(\w+)=(.*)$", sourced(f"unit {service}").stdout, re.MULTILINE))
+    return dict(re.findall(r"^(\w+)=(.*)$", sourced(f"storage=; unit {service}").stdout, re.MULTILINE))
 
 
 def test_shellcheck_has_nothing_to_say_of_any_script():
@@ -36,9 +44,9 @@ def test_shellcheck_has_nothing_to_say_of_any_script():
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 def test_systemd_understands_the_units(service, tmp_path):
     assert shutil.which("systemd-analyze"), "systemd-analyze is missing: apt-get install systemd"
-    text = sourced(f"unit {service}").stdout
+    text = sourced(f"storage=; unit {service}").stdout
     # What systemd-analyze looks for on this machine is there on a node alone.
-    here = text.replace("/opt/dask-dataproc/bin/python", sys.executable).replace("User=dask", "User=root")
+    here = text.replace("/opt/dask-dataproc/env/bin/python", sys.executable).replace("User=dask", "User=root")
     file = tmp_path / f"dask-{service}.service"
     file.write_text(here)
     verified = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
@@ -59,15 +67,24 @@ def test_a_service_is_no_root_and_has_time_to_find_its_scheduler_and_to_hand_on_
     [("Master", "2", "head"), ("Master", "0", "head worker"), ("Worker", "2", "worker")],
 )
 def test_each_node_starts_what_its_role_needs(role, workers, services):
-    attributes = f"dask-nodes) echo gs://b/n;; dataproc-role) echo {role};; dataproc-worker-count) echo {workers};;"
-    said = sourced(f'attribute() {{ case $1 in {attributes} esac; }}; read_attributes; echo "${{services[@]}}"')
+    said = sourced(f'{attributes(role, workers)}; read_attributes; echo "${{services[@]}}"')
     assert said.stdout.strip() == services, said.stderr
 
 
-def test_a_command_that_keeps_failing_is_tried_a_bounded_number_of_times():
-    said = sourced('sleep() { echo "slept $1"; }; retry eval "echo tried; false"')
-    assert said.returncode == 1
-    assert " ".join(said.stdout.split()) == "tried slept 2 tried slept 4 tried slept 8 tried"
+def test_where_yarn_starts_the_workers_other_nodes_have_no_service():
+    said = sourced(f'{attributes("Worker", "2", "yarn")}; read_attributes; echo "<${{services[*]}}>"')
+    assert said.stdout.strip() == "<>", said.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("gs://b/dask/nodes/1.0/node.zip", "storage/v1/b/b/o/dask%2Fnodes%2F1.0%2Fnode.zip"),
+        ("gs://b/with space/ä+b", "storage/v1/b/b/o/with%20space%2F%C3%A4%2Bb"),
+    ],
+)
+def test_any_object_can_be_named(url, path):
+    assert sourced(f"object '{url}'").stdout.strip() == path
 
 
 def test_a_failed_step_is_named_with_its_reason_on_the_last_line():
@@ -79,16 +96,22 @@ def test_a_failed_step_is_named_with_its_reason_on_the_last_line():
     assert said.stderr.splitlines()[-1] == "install-dask: could not install the packages: package x==1"
 
 
-def test_the_package_that_cannot_be_installed_is_named():
-    install = '[[ ${*: -1} != bad==1 ]] || { echo "no such version"; false; }'
-    given = "work=$(mktemp -d); printf 'good==1\\nbad==1\\n' >$work/requirements.txt"
-    said = sourced(f"install() {{ {install}; }}; {given}; culprit install; rm -r $work")
-    assert said.stdout.strip() == "package bad==1 cannot be installed: no such version", said.stderr
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("No solution found: Because there is no version of nothing==9.1 and you require", "nothing==9.1"),
+        ("Failed to build /tmp/x/lock/wheels/ours-1.0-py3-none-any.whl: not a zip", "ours-1.0-py3-none-any.whl"),
+        ("out of disk", "in the lock"),
+    ],
+)
+def test_the_package_that_cannot_be_installed_is_named(said, named):
+    ran = sourced(f"run() {{ REASON='{said}'; return 1; }}; work=/w new=/n; install_lock || echo \"$REASON\"")
+    assert ran.stdout.strip() == f"package {named} cannot be installed: {said}"
 
 
 def test_on_a_machine_that_is_no_node_it_says_so_and_leaves_nothing(tmp_path):
     ran = subprocess.run(
-        ["bash", "-c", f"sed 's/^readonly TRIES=4/readonly TRIES=0/' {SCRIPT} >script; bash script"],
+        ["bash", "-c", f"sed 's/--retry 8/--retry 0/' {SCRIPT} >script; bash script"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -96,5 +119,7 @@ def test_on_a_machine_that_is_no_node_it_says_so_and_leaves_nothing(tmp_path):
         timeout=60,
     )
     assert ran.returncode != 0
-    assert ran.stderr.splitlines()[-1] == "install-dask: could not read the attributes"
+    assert ran.stderr.splitlines()[-1] == (
+        "install-dask: could not read the attributes: the metadata server does not answer"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["script"]
