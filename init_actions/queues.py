@@ -1,7 +1,7 @@
 """The YARN queues of a cluster: one table, and from it the settings of the Fair and of the Capacity Scheduler.
 
 Pure. Figures: ADR-002 (shares, preemption, limits per user), with its default queue's limits for ``batch``.
-``python -m dask_dataproc_node.queues fair|capacity [--users ana,bob] [--memory MB]`` prints the one or the other.
+``python -m dask_dataproc_node.queues fair|capacity`` prints the one's file or the other's; ``--help`` says more.
 """
 
 from __future__ import annotations
@@ -189,18 +189,23 @@ def capacity_scheduler(memory: int, worker: Size = WORKER, queues: Iterable[Queu
 def _factor(queue: Queue, memory: int, worker: Size) -> float:
     """Return the factor that stops a user at his limit, or the queue's own where that is less.
 
-    The scheduler gives a container as long as the user is below: so one that is just below his limit comes to it.
+    The scheduler gives to a user who is not above his limit: half a master on top of his workers lets the last of
+    them in, and no further one.
     """
     share = memory * queue.share / 100
-    return min(queue.user_limit_factor, worker.memory * queue.workers_per_user / share)
+    return min(queue.user_limit_factor, (worker.memory * queue.workers_per_user + MASTER.memory / 2) / share)
 
 
-def yarn_properties(scheduler: str, allocation_file: str = "/etc/hadoop/conf/fair-scheduler.xml") -> dict[str, str]:
+ALLOCATION_FILE = "fair-scheduler.xml"
+"""In the ResourceManager's configuration folder. Named by its path it would have to be there when that first starts."""
+
+
+def yarn_properties(scheduler: str) -> dict[str, str]:
     """Return what yarn-site.xml has to say for ``scheduler``, ``"fair"`` or ``"capacity"``."""
     package = "org.apache.hadoop.yarn.server.resourcemanager"
     fair = {
         "yarn.resourcemanager.scheduler.class": f"{package}.scheduler.fair.FairScheduler",
-        "yarn.scheduler.fair.allocation.file": allocation_file,
+        "yarn.scheduler.fair.allocation.file": ALLOCATION_FILE,
         "yarn.scheduler.fair.preemption": "true",
         "yarn.scheduler.fair.preemption.cluster-utilization-threshold": "0.0",
         "yarn.resource-types.memory-mb.increment-allocation": "512Mi",  # it rounds up to this: to 1024 unless told
@@ -236,7 +241,8 @@ def dataproc_properties(
     Parameters
     ----------
     scheduler : {"fair", "capacity"}
-        With ``fair``, the init action writes the allocation file, which is read as soon as it is there.
+        With ``fair`` an init action has to write the allocation file and to restart the ResourceManager, which looks
+        for it at its start only, and does without until then.
     memory : int
         What the workers have together, MiB; for ``capacity``.
     worker : Size
@@ -272,12 +278,15 @@ def main() -> None:
     """Print a scheduler's file."""
     parser = argparse.ArgumentParser(prog="queues")
     parser.add_argument("scheduler", choices=["fair", "capacity"])
-    parser.add_argument("--users", default="", help="whose applications are counted queue by queue (fair)")
+    parser.add_argument("--users", default="", help="ana,bob: whose applications are counted queue by queue (fair)")
     parser.add_argument("--memory", type=int, default=2 * WORKER.memory, help="MiB of all nodes together (capacity)")
+    parser.add_argument("--worker-memory", type=int, default=WORKER.memory, help="MiB of a worker's container")
+    parser.add_argument("--worker-vcores", type=int, default=WORKER.vcores)
     said = parser.parse_args()
+    worker = Size(said.worker_memory, said.worker_vcores)
     users = [user for user in said.users.split(",") if user]
-    text = fair_scheduler(users) if said.scheduler == "fair" else as_xml(capacity_scheduler(said.memory))
-    print(text, end="")  # noqa: T201
+    fair = said.scheduler == "fair"
+    print(fair_scheduler(users, worker) if fair else as_xml(capacity_scheduler(said.memory, worker)), end="")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -160,13 +160,16 @@ class ApplicationCluster(SpecCluster):
     async def _until(self, ask: Callable[[], Any], otherwise: str) -> Any:
         """Return what ``ask`` returns, in a thread, as soon as it is not None."""
         deadline = asyncio.get_running_loop().time() + SOON
-        while (found := await asyncio.to_thread(ask)) is None:
-            if asyncio.get_running_loop().time() > deadline:
-                raise YarnError(
-                    f"{self.app_id}: {otherwise} after {SOON:.0f} s", f"yarn logs -applicationId {self.app_id}"
-                )
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                if (found := await asyncio.to_thread(ask)) is not None:
+                    return found
+            except skein.SkeinError:
+                if (why := await self._why_ended()) is not None:
+                    raise why from None
             await asyncio.sleep(yarn_driver.POLL)
-        return found
+        logs = f"Its logs:  yarn logs -applicationId {self.app_id}"
+        raise YarnError(f"{self.app_id}: {otherwise} after {SOON:.0f} s", logs)
 
     async def _give_up(self, error: BaseException) -> None:
         logger.debug("%s does not start: %s", self.app_id or "application", error)
@@ -188,22 +191,21 @@ class ApplicationCluster(SpecCluster):
                 async with self._lock:
                     take_over(self, await asyncio.to_thread(self.application.get_containers, [WORKER]))
             except skein.SkeinError:
-                if await self._has_ended():
+                if (why := await self._why_ended()) is not None:
+                    logger.error("%s", why)
                     self._soon(self._close)
                     return
             if self.worker_spec.keys() - self.workers.keys():
                 await self._correct_state()
 
-    async def _has_ended(self) -> bool:
+    async def _why_ended(self) -> YarnError | None:
+        """Return why the application has ended; None as long as it has not, or nobody can say."""
         try:
             self._client = self._client or await asyncio.to_thread(yarn_driver.shared_client)
             report = await asyncio.to_thread(self._client.application_report, self.app_id)
         except (skein.SkeinError, YarnError):
-            return False
-        if str(report.state) not in yarn_driver.ENDED:
-            return False
-        logger.error("%s", yarn_driver.ended(report))
-        return True
+            return None
+        return yarn_driver.ended(report) if str(report.state) in yarn_driver.ENDED else None
 
     def _soon(self, act: Callable[[], Any]) -> None:
         assert self.loop is not None

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .yarn_errors import ApplicationEnded, DriverFailed, QueueTimeout, UnknownQueue, YarnError, refusal
+from .yarn_errors import ApplicationEnded, DriverFailed, QueueTimeout, UnknownQueue, YarnError, refusal, too_large
+from .yarn_site import number
 from .yarn_skein import skein
 
 POLL = 0.1
@@ -90,12 +91,25 @@ async def submit(client: Any, spec: Any) -> str:
     SubmissionRefused
         YARN does not take it; the subclass says why.
     """
+    await asyncio.to_thread(_check_sizes, client, spec)
     try:
         app_id = await asyncio.to_thread(client.submit, spec)
     except (skein.SkeinError, ValueError) as error:
         raise refusal(error, spec.queue, spec.user) from error
     await asyncio.to_thread(_check_placed, client, app_id, spec.queue)
     return app_id
+
+
+def _check_sizes(client: Any, spec: Any) -> None:
+    """Refuse what YARN would only refuse when the container is asked for, and then end the application."""
+    nodes = [node.total_resources for node in client.get_nodes()]
+    for kind, setting in (("memory", "mb"), ("vcores", "vcores")):
+        said = number(f"yarn.scheduler.maximum-allocation-{setting}")
+        limits = [max(getattr(node, kind) for node in nodes)] * bool(nodes) + [said] * (said is not None)
+        for name, service in spec.services.items():
+            asked = getattr(service.resources, kind)
+            if limits and asked > min(limits):
+                raise too_large(f"{name.removeprefix('dask.')}_{kind}", asked, min(limits))
 
 
 def _check_placed(client: Any, app_id: str, asked: str) -> None:
@@ -152,9 +166,10 @@ async def started(client: Any, app_id: str, timeout: float, on_wait: Callable[[W
 def ended(report: Any) -> YarnError:
     """Return what to say of an application that has ended by itself."""
     why = " ".join((report.diagnostics or "no diagnostics").split())
-    return ApplicationEnded(
-        f"application {report.id} ended, {report.state}: {why}", f"Its logs:  yarn logs -applicationId {report.id}"
-    )
+    if "InvalidResourceRequestException" in why:
+        return refusal(RuntimeError(why[why.index("Invalid resource request") :]), report.queue, report.user)
+    logs = f"Its logs:  yarn logs -applicationId {report.id}"
+    return ApplicationEnded(f"application {report.id} ended, {report.final_status}: {why}", logs)
 
 
 def _position(client: Any, report: Any) -> int | None:

@@ -57,12 +57,22 @@ def refusal(error: Exception, queue: str, user: str) -> SubmissionRefused:
     where = f"queue {queue!r}"
     if re.search(r"unknown queue|non-leaf queue|not a leaf queue|no placement|rejected by queue placement", text, re.I):
         return UnknownQueue(f"{where} is no queue applications can be submitted to", "Queues:  yarn queue -list root")
-    if re.search(r"cannot submit|not allowed to impersonate|AccessControl|permission", text, re.I):
+    if re.search(r"cannot submit|not have permission|not allowed to impersonate|AccessControl|: null$", text, re.I):
         who = f"user {user!r}" if user else "you"
-        return NotAllowed(f"{who} may not submit to {where}: {_reason(text)}", "Ask for the queue's aclSubmitApps.")
+        why = _reason(text).replace("null", "YARN does not say why")  # its reason is lost when one acts for another
+        return NotAllowed(f"{who} may not submit to {where}: {why}", "Ask for the queue's aclSubmitApps.")
     if re.search(r"invalid resource request", text, re.I):
         return ContainerTooLarge(_reason(text), "Ask for less memory or fewer vcores.")
     return SubmissionRefused(f"YARN refused the application in {where}: {_reason(text)}")
+
+
+def too_large(field: str, asked: int, allowed: int) -> ContainerTooLarge:
+    """Return what to say of ``field``, of which more was asked than YARN gives to a container."""
+    unit = " MiB" if field.endswith("memory") else ""
+    value = f'"{allowed} MiB"' if unit else allowed
+    return ContainerTooLarge(
+        f"{field}: {asked}{unit} asked, {allowed}{unit} allowed", f"Try:  YarnCluster({field}={value})"
+    )
 
 
 def _reason(text: str) -> str:

@@ -7,11 +7,13 @@ yarn-site.xml with a shorter time: in a jar, because a jar of the container's fo
 
 from __future__ import annotations
 
-import os
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
 from typing import Any
+
+from .yarn_site import properties, read_site
+from .yarn_skein import skein
 
 HEARTBEAT = 250
 """Milliseconds. YARN's own applications use 1000; ours is one per cluster, and somebody waits for it."""
@@ -32,25 +34,18 @@ def make_quick(master: Any, folder: Path) -> None:
         Where the jar is written; it has to last until the application is submitted.
     """
     master.env.setdefault("JAVA_TOOL_OPTIONS", JAVA)
-    site = Path(os.environ.get("HADOOP_CONF_DIR", "/etc/hadoop/conf"), "yarn-site.xml")
-    if site.is_file():
+    site = read_site()
+    if site is not None:
         with zipfile.ZipFile(folder / JAR, "w") as jar:
-            jar.writestr("yarn-site.xml", with_heartbeat(site.read_text()))
-        master.files[JAR] = _file(folder / JAR)
+            jar.writestr("yarn-site.xml", with_heartbeat(site))
+        master.files[JAR] = skein.File(source=str(folder / JAR), type="file")
 
 
-def with_heartbeat(site: str) -> str:
-    """Return ``site``, the text of a yarn-site.xml, so that skein's heartbeat is ``HEARTBEAT``."""
-    root = ElementTree.fromstring(site)
-    for each in [found for found in root.iter("property") if found.findtext("name", "").strip() == EXPIRY]:
-        root.remove(each)
-    added = ElementTree.SubElement(root, "property")
+def with_heartbeat(site: ElementTree.Element) -> str:
+    """Return the text of ``site``, a yarn-site.xml, so that skein's heartbeat is ``HEARTBEAT``."""
+    for each in properties(site, EXPIRY):
+        site.remove(each)
+    added = ElementTree.SubElement(site, "property")
     ElementTree.SubElement(added, "name").text = EXPIRY
     ElementTree.SubElement(added, "value").text = str(2 * HEARTBEAT)
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _file(path: Path) -> Any:
-    from .yarn_skein import skein
-
-    return skein.File(source=str(path), type="file")
+    return ElementTree.tostring(site, encoding="unicode")

@@ -168,8 +168,8 @@ class Yarn:
             daemon.terminate()
         for daemon in self.daemons.values():
             try:
-                daemon.wait(20)
-            except subprocess.TimeoutExpired:
+                daemon.wait(5)
+            except subprocess.TimeoutExpired:  # a NodeManager waits for containers, which end below
                 daemon.kill()
                 daemon.wait(20)
         for process in self.processes():
@@ -206,13 +206,20 @@ def running(scheduler: str, files: dict[str, str]) -> Iterator[Yarn]:
 
 WORKER = queues.Size(512, 1)
 """A worker's container in these tests, on a node of 16 of them."""
+CLOSED = '<queue name="closed" type="parent"><aclSubmitApps>somebody</aclSubmitApps></queue></queue>'
+"""One more queue, into which not everybody may submit."""
 USERS = ("ana", getpass.getuser())
 
 
 @pytest.fixture(scope="session")
 def fair_yarn() -> Iterator[Yarn]:
-    """A YARN with the Fair Scheduler and our queues; those of some users are written down."""
-    with running("fair", {"fair-scheduler.xml": queues.fair_scheduler(USERS, WORKER)}) as yarn:
+    """A YARN with the Fair Scheduler and our queues, as a node writes them; those of some users are written down."""
+    size = ["--worker-memory", str(WORKER.memory), "--worker-vcores", str(WORKER.vcores)]
+    write = [sys.executable, "-m", "dask_dataproc.init_actions.queues", "fair", "--users", ",".join(USERS), *size]
+    written = subprocess.check_output(write, text=True)
+    with running(
+        "fair", {"fair-scheduler.xml": written.replace("  </queue>\n  <queueMax", f"{CLOSED}<queueMax")}
+    ) as yarn:
         yield yarn
 
 
@@ -220,6 +227,7 @@ def fair_yarn() -> Iterator[Yarn]:
 def capacity_yarn() -> Iterator[Yarn]:
     """A YARN with the Capacity Scheduler and our queues."""
     properties = queues.capacity_scheduler(8192, WORKER)
+    properties["yarn.scheduler.capacity.root.background.acl_submit_applications"] = "somebody"
     with running("capacity", {"capacity-scheduler.xml": queues.as_xml(properties)}) as yarn:
         yield yarn
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import re
-import signal
-import socket
 import stat
 import time
 from pathlib import Path
 
 import pytest
 from distributed import Client, Scheduler
-from distributed.security import Security
 
 from dask_dataproc.init_actions import yarn_logs
 from dask_dataproc.init_actions.yarn import YarnCluster

@@ -1,0 +1,107 @@
+"""What ends a cluster, what does not, and what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+
+from distributed import Client
+from distributed.core import Status
+
+from dask_dataproc.init_actions.yarn import YarnCluster
+
+OWNER = """
+import sys, time
+from dask_dataproc.init_actions.yarn import YarnCluster
+
+cluster = YarnCluster(sys.argv[1], n_workers=1, worker_memory="512 MiB", deploy_mode="local", host="127.0.0.1")
+print(cluster.app_id, flush=True)
+time.sleep(300)
+"""
+
+
+def test_an_application_ends_when_its_owner_is_killed(yarn):
+    owner = yarn.run(OWNER, yarn.python)
+    app_id = owner.stdout.readline().strip()
+    yarn.until(lambda: yarn.application(app_id)["runningContainers"] == 2)
+    owner.kill()
+    began = time.monotonic()
+    owner.communicate(timeout=20)
+    ended = yarn.until(lambda: (seen := yarn.application(app_id))["state"] == "FINISHED" and seen, 20)
+    print(f"ended {time.monotonic() - began:.1f} s after its owner was killed")
+    yarn.until(lambda: not yarn.processes(SKEIN_APPLICATION_ID=app_id))
+    assert ended["queue"].startswith("root.batch.")  # where an application goes that names no queue
+
+
+def test_adapting_from_one_to_many_and_back(yarn):
+    asyncio.run(_adapting(yarn))
+
+
+async def _adapting(yarn) -> None:
+    options = {"worker_memory": "512 MiB", "deploy_mode": "local", "host": "127.0.0.1", "skein_client": yarn.client}
+    async with YarnCluster(yarn.python, asynchronous=True, **options) as cluster:
+        adaptive = cluster.adapt(minimum=1, maximum=3, interval="200ms", target_duration="1s", wait_count=3)
+        assert (adaptive.minimum, adaptive.maximum) == (1, 3)
+        async with Client(cluster, asynchronous=True) as client:
+            await client.wait_for_workers(1, timeout=60)
+            slow = client.map(lambda x: (time.sleep(0.5), x)[1], range(40))
+            await client.wait_for_workers(3, timeout=60)
+            assert await client.gather(slow) == list(range(40))
+            del slow
+            await _until(lambda: len(cluster.scheduler_info["workers"]) == 1)
+            await _until(lambda: len(cluster.application.get_containers(["dask.worker"])) == 1)
+            assert len(cluster.worker_spec) == 1
+    assert cluster.status == Status.closed
+
+
+async def _until(holds, timeout: float = 60.0) -> None:
+    async with asyncio.timeout(timeout):
+        while not holds():  # noqa: ASYNC110 - there is nobody who would set an event
+            await asyncio.sleep(0.05)
+
+
+def test_when_no_more_workers_are_replaced_the_application_and_the_cluster_end_and_say_why(yarn, caplog):
+    cluster = yarn.cluster(n_workers=1, worker_restarts=0)
+    with Client(cluster) as client:
+        client.wait_for_workers(1, timeout=60)
+    yarn.kill_container(cluster.app_id, "dask.worker_0")
+    with caplog.at_level(logging.ERROR):
+        yarn.until(lambda: cluster.status == Status.closed)
+    assert yarn.application(cluster.app_id)["finalStatus"] == "FAILED"
+    assert f"application {cluster.app_id} ended, FAILED: Failure in service dask.worker" in caplog.text
+
+
+def test_a_killed_resource_manager_comes_back_and_the_cluster_never_stops(yarn):
+    cluster = yarn.cluster(n_workers=1)
+    with Client(cluster) as client:
+        client.wait_for_workers(1, timeout=60)
+        yarn.kill("resourcemanager")
+        assert client.submit(sum, [1, 2]).result(20) == 3
+        began = time.monotonic()
+        yarn.start("resourcemanager")
+        yarn.wait()
+        print(f"the ResourceManager was back after {time.monotonic() - began:.1f} s")
+        cluster.scale(2)
+        client.wait_for_workers(2, timeout=90)
+        print(f"and gave a second container after {time.monotonic() - began:.1f} s")
+        assert client.submit(sum, [3, 4]).result(20) == 7
+        assert yarn.application(cluster.app_id)["state"] == "RUNNING"
+    cluster.shutdown("SUCCEEDED", "lived through it")
+    ended = yarn.until(lambda: (seen := yarn.application(cluster.app_id)).get("state") == "FINISHED" and seen)
+    assert ended["diagnostics"].endswith("lived through it")
+
+
+def test_a_worker_script_of_ones_own_gets_the_address_the_name_and_the_keys(yarn):
+    script = (
+        'exec "$PYTHON" -m distributed.cli.dask_worker "$DASK_SCHEDULER_ADDRESS" --name "$SKEIN_CONTAINER_ID" '
+        "--nthreads 2 --no-nanny --no-dashboard\n"
+    )
+    cluster = yarn.cluster(
+        n_workers=1, worker_script=script, worker_env={"PYTHON": yarn.python.removeprefix("python://")}
+    )
+    with Client(cluster) as client:
+        assert client.submit(os.getpid).result(60) not in (0, os.getpid())
+        (worker,) = client.scheduler_info()["workers"].values()
+        assert (worker["name"], worker["nthreads"]) == ("dask.worker_0", 2)
