@@ -9,9 +9,13 @@ set -euo pipefail
 network=$1 hosts=$2 resolver=$3
 shift 3
 
+# Said, and not left to the bridge, which would take another with each port that comes or goes.
+# shellcheck disable=SC2086  # three numbers
+mac=$(printf '42:01:%02x:%02x:%02x:01' ${network//./ })
+
 ip -batch - <<END
 link set lo up
-link add br0 mtu 1400 type bridge
+link add br0 mtu 1400 address $mac type bridge
 address add $network.1/24 dev br0
 address add 169.254.169.254/32 dev br0
 link set br0 up

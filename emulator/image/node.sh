@@ -46,11 +46,13 @@ make_disk() {
 
 # Its interface has Compute Engine's name; the other end is a port of the lab's bridge.
 join_network() {
-  local port=port${ADDRESS##*.}
+  local port=port${ADDRESS##*.} mac
+  # shellcheck disable=SC2086  # four numbers
+  mac=$(printf '42:01:%02x:%02x:%02x:%02x' ${ADDRESS//./ }) # Compute Engine's rule: the next node of that address has it
   nsenter --target "$LAB" --net ip link delete "$port" 2>/dev/null || true # of a node that had the address before
   ip -batch - <<END
 link set lo up
-link add ens4 mtu 1400 type veth peer name $port mtu 1400 netns $LAB
+link add ens4 mtu 1400 address $mac type veth peer name $port mtu 1400 netns $LAB
 address add $ADDRESS/24 dev ens4
 link set ens4 up
 route add default via $NETWORK.1
