@@ -16,6 +16,7 @@ from distributed.core import rpc
 from . import connection, notify, settings
 from .metadata import read_metadata
 from .shape import worker_shape
+from .spill import spill_to
 
 ANSWER_TIMEOUT = 2.0
 """Seconds that a scheduler has to answer a worker that has just booted."""
@@ -50,7 +51,8 @@ async def _nanny(metadata: dict[str, str], found: dict[str, str]) -> Nanny:
                 memory_limit=str(shape.memory),
                 security=connection.security(found),
                 host=metadata.get("address", "127.0.0.1"),
-                local_directory=metadata.get("dask-local-directory"),
+                local_directory=metadata.get("dask-local-directory") or os.environ.get("WORKER_SPACE"),
+                data=(spill_to, {"memory_limit": shape.memory}),
                 dashboard=False,
             )
         except RuntimeError:

@@ -1,9 +1,11 @@
 """configure-storage.sh, as far as it can be told without a node; tests/nodes/test_storage.py has it on real ones."""
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -99,3 +101,41 @@ def test_systemd_understands_the_service_and_runs_it_before_dask(tmp_path):
     file.write_text(text.replace("ExecStart=/usr/local/sbin/dask-configure-storage", "ExecStart=/bin/true"))
     verified = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
     assert (verified.returncode, verified.stderr) == (0, "")
+
+
+FULL = """
+import asyncio, json, os, pathlib
+from distributed import Client, Scheduler, Worker, wait
+from dask_dataproc.init_actions.spill import spill_to
+
+async def main(folder):
+    async with Scheduler(dashboard=False, port=0) as scheduler:
+        data = (spill_to, {"memory_limit": 400_000_000})
+        async with Worker(scheduler.address, local_directory=folder, memory_limit="400MB", nthreads=1, data=data):
+            async with Client(scheduler.address, asynchronous=True) as client:
+                made = client.map(os.urandom, [5_000_000] * 40, pure=False)  # 200 MB, where 120 MB are the target
+                await wait(made)
+                spilled = sum(f.stat().st_size for f in pathlib.Path(folder).rglob("storage/*") if f.is_file())
+                lengths = await client.gather(client.map(len, made))
+                print(json.dumps([spilled, sum(lengths)]))
+
+asyncio.run(main(os.environ["WORKER_SPACE"]))
+"""
+
+
+def test_a_worker_keeps_to_the_bound_of_what_it_spills_and_loses_nothing(tmp_path):
+    """With the variables that a node's services are started with, and less room than there is to spill."""
+    written = settings(25_000_000)
+    assert written["DASK_DISTRIBUTED__WORKER__MEMORY__MAX_SPILL"] == "20000000"
+    here = {name: value.replace("/tmp/dask-worker-space", str(tmp_path)) for name, value in written.items()}
+    for folder in ("shuffle-data", "temp-downloads"):
+        (tmp_path / folder).mkdir()
+    fractions = {"DASK_DISTRIBUTED__WORKER__MEMORY__TARGET": "0.3", "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "False"}
+    fractions |= {"DASK_DISTRIBUTED__WORKER__MEMORY__SPILL": "False"}
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL], env=os.environ | here | fractions, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    spilled, kept = json.loads(ran.stdout.splitlines()[-1])
+    assert 0 < spilled <= 20_000_000
+    assert kept == 40 * 5_000_000
