@@ -102,7 +102,7 @@ def kernel_environment() -> Environment:
     global _last
     settings, indexes = environment_settings(), configured()
     seen = (fingerprint(), settings, indexes)
-    if _last is not None and _last[0][:-1] == seen and _last[0][-1] == _stamps(_last[0][-1]):
+    if _last is not None and _last[0][:-1] == seen and _still(_last[0][-1], _last[1]):
         return _last[1]
     found = installed()
     chosen = select(found, settings.exclude, settings.pin)
@@ -238,6 +238,11 @@ def _version(name: str, version: Any) -> str:
     except InvalidVersion:
         allowed = "allowed is a version"
         raise ConfigError(f"dataproc.packages.pin.{name}: {version!r} given, {allowed}", f"{name}: 1.2.0") from None
+
+
+def _still(stamps: Mapping[Path, str], made: Environment) -> bool:
+    """Whether no edited project has changed, and nobody has emptied the cache."""
+    return stamps == _stamps(stamps) and all(wheel.exists() for wheel in made.wheels)
 
 
 def _stamps(folders: Mapping[Path, str]) -> dict[Path, str]:

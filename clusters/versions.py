@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import LOCAL
-from .errors import VersionMismatch
+from .errors import DaskDataprocError, VersionMismatch
 from .spec import ClusterSpec
 from .wording import some
 
@@ -48,15 +48,8 @@ async def agree(spec: ClusterSpec, scheduler: Any, environment: str, *, workers:
     VersionMismatch
         They differ in something that both must have alike.
     """
-    if environment:
-        from .environment import kernel_environment
-
-        kernel = await asyncio.to_thread(kernel_environment)
-        if environment.rstrip("/").endswith(f"/{kernel.key}"):
-            return ""
-        lock = await asyncio.to_thread(_lock, environment)
-        if lock:
-            return judged(spec, differences(kernel.packages | {"python": kernel.python}, lock))
+    if environment and (both := await asyncio.to_thread(_locks, environment)):
+        return judged(spec, differences(*both))
     here = await asyncio.to_thread(_installed)
     try:
         there = await _reported(scheduler, workers)
@@ -105,6 +98,21 @@ def _cure(spec: ClusterSpec, grave: list[Difference]) -> str:
     if spec.project == LOCAL:
         return f"%dask_cluster emulator stop, and up again: it then runs this kernel's packages   {alike}".strip()
     return f"%dask_cluster up --name ANOTHER, which gets this kernel's packages   {alike}".strip()
+
+
+def _locks(environment: str) -> tuple[dict[str, str], dict[str, str]] | None:
+    """Return the versions in this kernel's lock and in that of ``environment``; None if one is not to be had."""
+    from .environment import kernel_environment
+
+    try:
+        kernel = kernel_environment()
+    except DaskDataprocError:  # this kernel could make no cluster, and may still use one
+        return None
+    here = kernel.packages | {"python": kernel.python}
+    if environment.rstrip("/").endswith(f"/{kernel.key}"):
+        return here, here
+    there = _lock(environment)
+    return (here, there) if there else None
 
 
 def _lock(environment: str) -> dict[str, str]:

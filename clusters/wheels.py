@@ -29,7 +29,7 @@ from .projects import content, files
 
 BUILD_LIMIT = 600.0
 """Seconds that one build may take."""
-KEPT = 50
+KEPT = 200
 """Wheels in the cache; the oldest go first."""
 LAST_LINES = 6
 OF_THE_INSTALLATION = frozenset(

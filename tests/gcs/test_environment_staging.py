@@ -14,6 +14,9 @@ import pytest
 
 from dask_dataproc import ClusterSpec, ConfigError, __version__
 from dask_dataproc.clusters import staging
+from dask_dataproc.clusters.config import setting
+
+setting("packages.pin")  # the defaults come first, or they would go with what is set for a test
 
 
 @pytest.fixture

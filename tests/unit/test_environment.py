@@ -19,10 +19,13 @@ import pytest
 from uv import find_uv_bin
 
 from dask_dataproc.clusters import environment
+from dask_dataproc.clusters.config import setting
 from dask_dataproc.clusters.environment import environment_settings, package_versions
 from dask_dataproc.clusters.errors import ConfigError, PackageError
 from dask_dataproc.clusters.indexes import Indexes
 from dask_dataproc.clusters.installed import Distribution
+
+setting("packages.pin")  # the defaults come first, or they would go with what is set for a test
 
 TELL = """
 import json, os, sys, time
@@ -299,6 +302,14 @@ def test_a_version_with_a_label_is_told_to_want_an_index_of_its_own(kernel):
     said = "perhaps not on PyPI: torch==2.9.0+cpu; name its index in UV_INDEX, or pin another version"
     assert said in kernel.environment(**pinned)["notes"]
     assert said not in kernel.environment(**pinned, UV_INDEX="https://wheels.example/cpu")["notes"]
+
+
+def test_a_cache_that_was_emptied_is_filled_again(tmp_path):
+    """The environment that a session remembers names wheels, which have to be there when they are uploaded."""
+    made = environment.Environment("key", "3.11", "", {}, (tmp_path / "gone.whl",))
+    assert not environment._still({}, made)
+    (tmp_path / "gone.whl").touch()
+    assert environment._still({}, made)
 
 
 def test_what_conda_installed_is_asked_of_the_index(kernel, tmp_path):

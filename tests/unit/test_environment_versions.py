@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 
+import dask.config
 import fsspec
 import pytest
+from distributed.versions import get_versions
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dask_dataproc import ClusterSpec, VersionMismatch
 from dask_dataproc.clusters import staging, versions
+from dask_dataproc.clusters.config import setting
 from dask_dataproc.clusters.environment import kernel_environment
 from dask_dataproc.clusters.versions import MUST_MATCH, Difference, differences, judged
+
+setting("packages.pin")  # the defaults come first, or they would go with what is set for a test
 
 SPEC = ClusterSpec(name="ana", project="p", region="us-central1", staging="memory://bucket/dask")
 PACKAGES = st.dictionaries(st.sampled_from([*MUST_MATCH, "numpy", "polars"]), st.sampled_from(["1.0", "2.0"]))
@@ -81,6 +86,15 @@ def other(environment: str, **changes: str) -> str:
 
 def test_a_cluster_of_the_same_key_is_not_asked(environment):
     assert agree(environment) == ""
+
+
+def test_a_kernel_that_could_make_no_cluster_asks_the_one_it_attaches_to(environment):
+    class Alike:
+        async def versions(self, packages):
+            return get_versions(packages)
+
+    with dask.config.set({"dataproc.packages.exclude": ["dask"]}):
+        assert asyncio.run(versions.agree(SPEC, Alike(), environment, workers=False)) == ""
 
 
 def test_every_package_of_another_environment_is_compared(environment):

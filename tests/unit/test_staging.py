@@ -14,7 +14,10 @@ import pytest
 
 from dask_dataproc import ClusterSpec, ConfigError, __version__
 from dask_dataproc.clusters import staging
+from dask_dataproc.clusters.config import setting
 from dask_dataproc.clusters.dataproc_config import node_files
+
+setting("packages.pin")  # the defaults come first, or they would go with what is set for a test
 
 
 def spec(url: str) -> ClusterSpec:
