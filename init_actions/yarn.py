@@ -6,14 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import dask.config
 from distributed import Scheduler
 from distributed.core import Status
 
 from . import yarn_logs
 from .yarn_application import ApplicationCluster
 from .yarn_skein import skein
-from .yarn_spec import SCHEDULER, WORKER, Options, make_specification
+from .yarn_spec import SCHEDULER, WORKER, Options, configured, make_specification
 
 
 class YarnCluster(ApplicationCluster):
@@ -98,7 +97,7 @@ class YarnCluster(ApplicationCluster):
         **common: Any,
     ):
         said = {name: value for name, value in locals().items() if name in Options.__dataclass_fields__}
-        written = dask.config.get("yarn.specification")
+        written = configured("specification")
         if written and all(value is None for value in said.values()):
             spec = _load(written)
         else:
@@ -106,7 +105,7 @@ class YarnCluster(ApplicationCluster):
         listen = {"host": host, "port": port, "dashboard_address": dashboard_address}
         for key in listen:
             if listen[key] is None:
-                listen[key] = dask.config.get(f"yarn.{key.replace('_', '-')}")
+                listen[key] = configured(key.replace("_", "-"))
         super().__init__(
             spec=spec,
             scheduler={"cls": scheduler_class or Scheduler, "options": listen | (scheduler_options or {})},

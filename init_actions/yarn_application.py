@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import dask.config
 from dask.utils import parse_timedelta
 from distributed import Scheduler
 from distributed.core import Status
@@ -20,13 +19,15 @@ from . import yarn_driver
 from .yarn_container import SCHEDULER_KEY, publish
 from .yarn_errors import YarnError
 from .yarn_skein import skein
-from .yarn_spec import SCHEDULER, WORKER, ready_to_submit
+from .yarn_spec import SCHEDULER, WORKER, configured, ready_to_submit
 from .yarn_workers import Elsewhere, Workers, YarnWorker, name_by_container, take_over, unnamed
 
 logger = logging.getLogger(__name__)
 
 FOLLOW = 0.5
 """Seconds between two looks at which containers there are."""
+DISMISS = 2.0
+"""Seconds in which the scheduler has to tell its workers that they can go."""
 SOON = 120.0
 """Seconds in which a running application has to have asked for its first containers, or its scheduler to listen."""
 
@@ -67,7 +68,7 @@ class ApplicationCluster(SpecCluster):
         self._client: Any = client
         self.app_id: str = app_id or (application.id if application else "")
         self._on_wait = on_wait
-        self._queue_timeout = parse_timedelta(queue_timeout or dask.config.get("yarn.queue-timeout"))
+        self._queue_timeout = parse_timedelta(queue_timeout or configured("queue-timeout"))
         self._starting: asyncio.Future[None] | None = None
         self._following: asyncio.Future[None] | None = None
         self._final: tuple[str, str | None] = ("SUCCEEDED", None)
@@ -259,9 +260,21 @@ class ApplicationCluster(SpecCluster):
                 worker.forget()
             self.worker_spec.clear()
             self.workers.clear()
+            await self._dismiss()
             await self._end(application)
         await super()._close()
         self._client = None  # the last cluster of a process ends the driver
+
+    async def _dismiss(self) -> None:
+        """Let the workers go first: a scheduler that closes while it still hears them logs a traceback for each."""
+        comm: Any = self.scheduler_comm
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(DISMISS):
+                for each in list(self.scheduler_info["workers"]):
+                    await comm.unregister(address=each, stimulus_id="cluster-closes")
+                heard = getattr(self.scheduler, "_comms", {})
+                while "register-worker" in heard.values():  # noqa: ASYNC110 - nobody sets an event for it
+                    await asyncio.sleep(0.01)
 
     async def _end(self, application: Any) -> None:
         try:

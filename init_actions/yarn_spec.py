@@ -53,11 +53,11 @@ DEFAULTS: dict[str, Any] = {
 """The ``yarn`` section of Dask's configuration: dask-yarn's keys, and ``queue-timeout``."""
 dask.config.update_defaults({"yarn": DEFAULTS})
 
-# Ends when the scheduler does, and with it the application. One connection is held, so that a killed scheduler is
-# noticed at once; it is made anew every ten minutes, for a machine that vanishes says no goodbye.
+# Ends when the scheduler does, and with it the application. A connection is held, so that a killed scheduler is noticed
+# at once; every ten minutes a new one is tried (124: time is up), for a machine that vanishes says no goodbye.
 _WATCH = """\
 connect() {{ timeout "$1" bash -c "exec 3<>/dev/tcp/{host}/{port} && $2" 2>/dev/null; }}
-while connect 10 true; do connect 600 'cat <&3 >/dev/null'; done
+while connect 600 'cat <&3 >/dev/null' || {{ [ $? = 124 ] && connect 10 true; }}; do sleep 0.2; done
 """
 _ACTIVATE_CONDA = """\
 export CONDA_PREFIX={path} PATH={path}/bin:"$PATH"
@@ -65,9 +65,17 @@ for each in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do [ -e "$each" ] && sour
 """
 
 
+def configured(key: str) -> Any:
+    """Return what Dask's configuration says of ``yarn.<key>``, also where somebody has replaced the whole section."""
+    default: Any = DEFAULTS
+    for part in key.split("."):
+        default = default[part]
+    return dask.config.get(f"yarn.{key}", default)
+
+
 def _from(key: str) -> Any:
     """A field whose default is the configuration's ``yarn.<key>``, looked up when the options are made."""
-    return field(default=None, metadata={"config": f"yarn.{key}"})
+    return field(default=None, metadata={"config": key})
 
 
 @dataclass
@@ -101,7 +109,7 @@ class Options:
     def __post_init__(self) -> None:
         for each in fields(self):
             if getattr(self, each.name) is None and "config" in each.metadata:
-                setattr(self, each.name, dask.config.get(each.metadata["config"]))
+                setattr(self, each.name, configured(each.metadata["config"]))
         if self.deploy_mode not in ("remote", "local"):
             raise ValueError(f"deploy_mode: 'remote' or 'local' expected, got {self.deploy_mode!r}")
 
