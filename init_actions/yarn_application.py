@@ -85,8 +85,15 @@ class ApplicationCluster(SpecCluster):
             )
         except BaseException:
             if hasattr(self, "_loop_runner") and not self.asynchronous:
+                self.sync(self._abandon, callback_timeout=SOON)
                 self._loop_runner.stop()
             raise
+
+    async def _abandon(self) -> None:
+        """Undo a start that was interrupted, by Ctrl-C for one."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
 
     @property
     def workers(self) -> Workers:
@@ -126,7 +133,12 @@ class ApplicationCluster(SpecCluster):
         self._client = made[-1] if starting else self._client
         address = self._contact() if local else ""
         with ready_to_submit(self.specification, self.security, address) as spec:
-            self.app_id = await yarn_driver.submit(self._client, spec)
+            submitting = asyncio.ensure_future(yarn_driver.submit(self._client, spec))
+            try:
+                self.app_id = await asyncio.shield(submitting)
+            except asyncio.CancelledError:
+                self.app_id = await submitting  # to be killed it has to be known
+                raise
         self.application = await yarn_driver.started(self._client, self.app_id, self._queue_timeout, self._on_wait)
         if local:
             await asyncio.to_thread(publish, self.application.kv, self.scheduler)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
-from .yarn_errors import YarnError
+from .yarn_workers import Elsewhere
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -19,16 +19,32 @@ PYTHON = "/opt/dask-dataproc/env/bin/python"
 """What install-dask.sh has put on every node: a container starts from it, nothing has to be brought there."""
 PATHS = "/opt/dask-dataproc/node:/opt/dask-dataproc/repository"
 SCRIPT = f"export PYTHONPATH={PATHS}\nexec {PYTHON} -m {__package__}.yarn_worker\n"
+ATTEMPTS, PAUSE = 20, 5.0
+"""Applications in a head's life, and seconds between two: YARN may be on its way up again."""
 log = logging.getLogger("distributed.yarn_head")
 
 
+class Here(Elsewhere):
+    """The head's scheduler as the cluster of containers has it: not its to close; ``ended`` is set when it would."""
+
+    def __init__(self, scheduler: Scheduler):
+        super().__init__(scheduler.address)
+        self.contact_address, self.services = scheduler.address, scheduler.services
+        self.ended = asyncio.Event()
+
+    async def close(self) -> None:
+        """Take note that the application has ended."""
+        self.ended.set()
+        await super().close()
+
+
 class Containers:
-    """The containers of one scheduler.
+    """The containers of one scheduler, which goes on without them, if need be.
 
     Parameters
     ----------
     scheduler : Scheduler
-        Running; it is left running.
+        Running.
     metadata : dict
         The node's attributes.
     """
@@ -39,7 +55,7 @@ class Containers:
         self._scheduler, self._metadata = scheduler, metadata
         self._wanted = int(metadata["dask-workers"])
         self._cluster: YarnCluster | None = None
-        self._starting = asyncio.ensure_future(self._start())
+        self._running = asyncio.ensure_future(self._run())
 
     async def resize(self, n: int) -> None:
         """Come to ``n`` containers; surplus ones hand their data on first. Before the first are there: note it."""
@@ -49,33 +65,47 @@ class Containers:
 
     async def close(self) -> None:
         """End the application."""
-        self._starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError, YarnError):
-            await self._starting
+        self._running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._running
         if self._cluster is not None:
             await self._cluster.close()
 
-    async def _start(self) -> None:
-        """Ask YARN, and say what becomes of it to whoever asks; the scheduler goes on without workers if need be."""
+    async def _run(self) -> None:
+        """Have an application, another when one has ended by itself; say how it stands to whoever asks."""
+        for attempt in range(ATTEMPTS):
+            here = Here(self._scheduler)
+            try:
+                self._cluster = await self._start(here)
+                await here.ended.wait()
+                self.said = f"{self._cluster.app_id} has ended, another application is asked for"
+            except Exception as error:  # of YARN's driver, too, which has errors of its own
+                self.said = getattr(error, "message", "") or f"YARN: {error!r}"
+                if attempt == 0:
+                    break
+            finally:
+                self._cluster = None
+            log.warning(self.said)
+            await asyncio.sleep(PAUSE)
+        self.failed = True
+        log.error("no workers: %s", self.said)
+
+    async def _start(self, here: Here) -> YarnCluster:
         from .yarn import YarnCluster
 
         asked = self._wanted
-        try:
-            self._cluster = await YarnCluster(
-                n_workers=asked,
-                on_wait=self._waits,
-                scheduler_class=cast(Any, self._here),
-                asynchronous=True,
-                **self._options(),
-            )
-        except YarnError as error:
-            self.said, self.failed = error.message, True
-            log.error("no workers: %s", error)
-            raise
-        self.said = f"{self._cluster.app_id} runs in queue {self._metadata['dask-queue']}"
+        cluster = await YarnCluster(
+            n_workers=asked,
+            on_wait=self._waits,
+            scheduler_class=cast(Any, lambda **_: here),
+            asynchronous=True,
+            **self._options(),
+        )
+        self.said = f"{cluster.app_id} runs in queue {self._metadata['dask-queue']}"
         log.info(self.said)
         if self._wanted != asked:
-            self._cluster.scale(self._wanted)
+            cluster.scale(self._wanted)
+        return cluster
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -88,9 +118,6 @@ class Containers:
             "deploy_mode": "local",
             "security": self._scheduler.security,
         }
-
-    def _here(self, **_: Any) -> Scheduler:
-        return self._scheduler
 
     def _waits(self, why: Waiting) -> None:
         place = f", number {why.position}" if why.position else ""

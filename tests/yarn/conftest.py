@@ -79,6 +79,7 @@ class Yarn:
         return subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(script), *arguments],
             env=os.environ | self.environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )

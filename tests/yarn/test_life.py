@@ -7,6 +7,8 @@ import logging
 import os
 import time
 
+import dask.config
+import psutil
 from distributed import Client
 from distributed.core import Status
 
@@ -93,15 +95,18 @@ def test_a_killed_resource_manager_comes_back_and_the_cluster_never_stops(yarn):
     assert ended["diagnostics"].endswith("lived through it")
 
 
-def test_a_worker_script_of_ones_own_gets_the_address_the_name_and_the_keys(yarn):
+def test_a_worker_script_of_ones_own_gets_the_address_and_the_name_and_a_container_without_worker_is_replaced(yarn):
     script = (
-        'exec "$PYTHON" -m distributed.cli.dask_worker "$DASK_SCHEDULER_ADDRESS" --name "$SKEIN_CONTAINER_ID" '
-        "--nthreads 2 --no-nanny --no-dashboard\n"
+        '"$PYTHON" -m distributed.cli.dask_worker "$DASK_SCHEDULER_ADDRESS" --name "$SKEIN_CONTAINER_ID" '
+        "--nthreads 2 --no-nanny --no-dashboard\nsleep 300\n"  # so that YARN does not see its end
     )
-    cluster = yarn.cluster(
-        n_workers=1, worker_script=script, worker_env={"PYTHON": yarn.python.removeprefix("python://")}
-    )
-    with Client(cluster) as client:
-        assert client.submit(os.getpid).result(60) not in (0, os.getpid())
-        (worker,) = client.scheduler_info()["workers"].values()
-        assert (worker["name"], worker["nthreads"]) == ("dask.worker_0", 2)
+    python = yarn.python.removeprefix("python://")
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "500ms"}):
+        cluster = yarn.cluster(n_workers=1, worker_script=script, worker_env={"PYTHON": python})
+        with Client(cluster) as client:
+            worker = psutil.Process(client.submit(os.getpid).result(60))
+            (seen,) = client.scheduler_info()["workers"].values()
+            assert (seen["name"], seen["nthreads"]) == ("dask.worker_0", 2)
+            worker.kill()
+            yarn.until(lambda: [w["name"] for w in client.scheduler_info()["workers"].values()] == ["dask.worker_1"])
+            assert [each.id for each in cluster.workers()] == list(cluster.worker_spec) == ["dask.worker_1"]

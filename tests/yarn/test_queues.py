@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
@@ -78,6 +79,28 @@ def test_waiting_has_a_bound_and_says_the_place_and_the_reason(yarn):
     assert first.status.name == "running"
     (killed,) = [each for each in yarn.ask("apps?states=KILLED")["apps"]["app"] if each["id"] in str(raised.value)]
     assert killed["user"]
+
+
+INTERRUPTED = """
+import sys
+from dask_dataproc.init_actions.yarn import YarnCluster
+
+try:
+    YarnCluster(sys.argv[1], queue="interactive", deploy_mode="local", on_wait=lambda w: print(w.app_id, flush=True))
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_interrupted_wait_leaves_no_application_behind(yarn):
+    yarn.cluster(queue="interactive")
+    waits = yarn.run(INTERRUPTED, yarn.python)
+    app_id = waits.stdout.readline().strip()
+    waits.send_signal(signal.SIGINT)
+    yarn.until(lambda: yarn.application(app_id)["state"] == "KILLED")
+    assert waits.poll() is None  # a kernel would go on
+    assert "interrupted" in waits.communicate(timeout=20)[0]
 
 
 def test_an_unknown_queue_is_refused_with_those_there_are(yarn):
