@@ -99,7 +99,7 @@ class DebianMachines(Machines):
             "NETWORK": self.lab.network,
             "LAB": str(self.lab.pid),
             "LOWER": self._lower,
-            "GROUP": _group(vm.key),
+            "GROUP": self.group(vm.key),
             "DISK": f"{vm.metadata.get('lab-disk-mb', DISK)}m",
             "ARGUMENTS": f"--bind={self.lab.shared}:/hadoop-fs {vm.metadata.get('lab-nspawn-arguments', '')}",
         }
@@ -132,7 +132,7 @@ class DebianMachines(Machines):
         self._processes.pop(vm.pid, None)
         self._patience.pop(vm.key, None)
         end = time.monotonic() + EMPTY
-        while not _remove_group(_group(vm.key)) and time.monotonic() < end:  # noqa: ASYNC110
+        while not _remove_group(self.group(vm.key)) and time.monotonic() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # the kernel has no event for it
         if address := self.address(vm):
             self.lab.leave(address)
@@ -154,6 +154,11 @@ class DebianMachines(Machines):
     def address(self, vm: Vm) -> str:
         """Return the node's address, '' if it has none any more."""
         return next((address for address, key in self.lab.members().items() if key == vm.key), "")
+
+    def group(self, key: str) -> str:
+        """Return the control group of the node of that key, below the top of each hierarchy."""
+        uuid, _, name = key.partition("/")
+        return f"{self.lab.link}-{uuid[:8]}-{name}"
 
     def leader(self, vm: Vm) -> int:
         """Return the host's pid of the node's first process.
@@ -184,7 +189,7 @@ class DebianMachines(Machines):
         for address, key in self.lab.members().items():
             if str(self.folder / key) not in living:
                 self.lab.leave(address)
-                _remove_group(_group(key))
+                _remove_group(self.group(key))
 
 
 def _obstacle(image: Path | None, layers: Sequence[Path]) -> str:
@@ -228,11 +233,6 @@ def _failure(said: dict[str, str], log: Path) -> str:
     what = "timed out" if said.get("STATUS") == "124" else "failed"
     where = said.get("OUTPUT") or f"{log}\n{last_lines(log)}"
     return f"Initialization action {what}. Failed action '{said.get('ACTION', '')}', see output in: {where}"
-
-
-def _group(key: str) -> str:
-    uuid, _, name = key.partition("/")
-    return f"dask-{uuid[:8]}-{name}"
 
 
 def _remove_group(group: str) -> bool:

@@ -68,6 +68,11 @@ class Lab:
         return f"10.{self.record.number}.255.1" if self.record else ""
 
     @property
+    def link(self) -> str:
+        """The name of the host's end, that tells this lab from others."""
+        return _link(self.record.number) if self.record else ""
+
+    @property
     def pid(self) -> int:
         """The process that holds the network."""
         return self.record.pid if self.record else 0

@@ -23,7 +23,8 @@ END
 echo 1 >/proc/sys/net/ipv4/ip_forward
 ask=(--no-resolv)
 [[ ! $resolver ]] || ask=(--resolv-file="$resolver")
-setpriv --pdeathsig KILL dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --pid-file= \
+# Not --keep-in-foreground: that changes its credentials, and the kernel forgets that it is to end with the lab.
+setpriv --pdeathsig KILL dnsmasq --no-daemon --conf-file=/dev/null \
   --listen-address=169.254.169.254 --bind-interfaces --no-hosts --hostsdir="$hosts" --local=/internal/ \
   --host-record=metadata.google.internal,169.254.169.254 "${ask[@]}" &
 exec "$@"

@@ -85,7 +85,7 @@ press_power_button() {
 # Sets status; a lab that has gone takes the node with it.
 wait_for_end() {
   local ended=''
-  until [[ $ended ]]; do
+  until [[ ${ended:-} ]]; do # unset by a wait that a signal ended
     status=0
     wait -n -p ended "$machine" "$watch" || status=$?
   done

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import socket
 import subprocess
 import time
@@ -148,7 +147,7 @@ class Lab:
 
     def processes(self, *nodes: str) -> list[psutil.Process]:
         """Everything that runs on nodes, by their control groups."""
-        groups = {f"/dask-{self.vm(node).cluster_uuid[:8]}-{node}/" for node in nodes}
+        groups = {self.machines.group(self.vm(node).key) for node in nodes}
         return [process for process in psutil.process_iter() if _groups(process.pid) & groups]
 
     def until(self, holds: Callable[[], Any], timeout: float = 30.0) -> Any:
@@ -232,7 +231,7 @@ def _groups(pid: int) -> set[str]:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return set()
-    return {match[0] for line in lines if (match := re.search(r"/dask-[^/]+/", f"{line}/"))}
+    return {line.split(":", 2)[2].strip("/").split("/")[0] for line in lines}
 
 
 def _free_port(host: str) -> int:
