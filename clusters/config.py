@@ -32,8 +32,14 @@ LEASE_BOUNDS = (1200, 14 * 86400)
 
 
 @cache
+def _defaults() -> dict[str, Any]:
+    return yaml.safe_load(DEFAULTS.read_text())
+
+
 def _load_defaults() -> None:
-    dask.config.update_defaults(yaml.safe_load(DEFAULTS.read_text()))
+    """Let dask config have our defaults; anew if they went with a ``dask.config.set`` that they came into."""
+    if dask.config.get("dataproc.timeouts.call", None) is None:
+        dask.config.update_defaults(_defaults())
 
 
 def setting(key: str, default: Any = None) -> Any:

@@ -73,6 +73,7 @@ def _spec(cluster: Proto, region: str, name: str, group: Proto, programs: tuple[
         "dataproc-master": cluster.config.master_config.instance_names[0],
         "dataproc-worker-count": str(cluster.config.worker_config.num_instances),
         "dataproc-bucket": cluster.config.config_bucket,
+        "lab-properties": "".join(f"{k}={v}\n" for k, v in sorted(cluster.config.software_config.properties.items())),
     }
     metadata = {**cluster.config.gce_cluster_config.metadata, **own}
     size = sizes(group)[1]

@@ -216,6 +216,8 @@ build() {
   fetch_lock
   export UV_NO_CONFIG=1 UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_CACHE_DIR=$work/cache UV_HTTP_RETRIES=5
   export UV_PYTHON_INSTALL_DIR=$PLACE/python ${python_downloads:+UV_PYTHON_DOWNLOADS_JSON_URL="$python_downloads"}
+  # As pip does: a version may be in any of the indexes. uv alone would look no further than the first with the name.
+  if grep --quiet '^--extra-index-url' "$work/lock/requirements.txt"; then export UV_INDEX_STRATEGY=unsafe-best-match; fi
   base=$(known "$environment" about.json base) || base=''
   if [[ $base ]] && unpack "${environment%/*}/$base"; then
     if [[ -d $new/python ]]; then bring "$new/python"; fi

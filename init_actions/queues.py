@@ -255,6 +255,7 @@ def dataproc_properties(
         "yarn.nodemanager.resource.cpu-vcores": str(worker.vcores + MASTER.vcores),
         "yarn.scheduler.minimum-allocation-mb": str(MASTER.memory),
         "yarn.scheduler.maximum-allocation-mb": str(worker.memory),
+        "yarn.scheduler.maximum-allocation-vcores": str(worker.vcores),
     }
     found = {f"yarn:{key}": value for key, value in (yarn_properties(scheduler) | node).items()}
     if scheduler == "capacity":

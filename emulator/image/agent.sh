@@ -3,7 +3,7 @@
 # initialization actions at the first boot, and says at every boot through the guest attributes how that went.
 #
 # Reads: the node's attributes dask-runtime, dask-memory, dask-vcpus, dataproc-role, dataproc-master, dataproc-bucket,
-#   dataproc-cluster-uuid, dask-storage-endpoint, and lab-init-actions: a line "SECONDS URI" for each.
+#   dataproc-cluster-uuid, dask-storage-endpoint, lab-properties: a line "FILE:NAME=VALUE" for each, and lab-init-actions: a line "SECONDS URI" for each.
 # Writes: /var/log/dataproc-initialization-script-N.log, the same as an object in the bucket; /etc/hadoop/conf.
 set -uo pipefail
 
@@ -89,6 +89,12 @@ quoted() {
   python3 -c 'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1], safe=""))' "$1"
 }
 
+# properties FILE  Print what the cluster's definition says of one of Hadoop's files, as that file has it.
+properties() {
+  attribute lab-properties |
+    sed --quiet "s|^$1:\([^=]*\)=\(.*\)|<property><name>\1</name><value>\2</value></property>|p"
+}
+
 # The master runs the ResourceManager, every other node a NodeManager with all but one core and 2 GiB.
 start_yarn() {
   local memory vcpus
@@ -97,6 +103,9 @@ start_yarn() {
   sed --in-place --expression "s|@MASTER@|$(attribute dataproc-master)|; s|@NODE@|$(hostname)|" \
     --expression "s|@MEMORY@|$((memory > 1024 ? memory : 1024))|; s|@VCPUS@|$((vcpus > 1 ? vcpus : 1))|" \
     "$HADOOP/yarn-site.xml"
+  sed --in-place '/<\/configuration>/d' "$HADOOP/yarn-site.xml"
+  { properties yarn && echo '</configuration>'; } >>"$HADOOP/yarn-site.xml" # of two with one name the last one counts
+  { echo '<configuration>' && properties capacity-scheduler && echo '</configuration>'; } >"$HADOOP/capacity-scheduler.xml"
   if [[ $(attribute dataproc-role) == Master ]]; then
     systemctl --no-block start hadoop-yarn-resourcemanager.service
     [[ $(attribute dataproc-worker-count) == 0 ]] || return 0
