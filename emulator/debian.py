@@ -75,6 +75,9 @@ class DebianMachines(Machines):
         if not self.lab.lives():
             await self.lab.down()
             await self.lab.up(self._expect("lab"))
+            for top in HIERARCHIES:  # of a lab of this number whose emulator, nodes and network were all killed
+                for folder in top.glob(f"{self.lab.link}-*"):
+                    _remove_group(folder.name)
         self._forget_the_dead()
 
     async def aclose(self) -> None:
