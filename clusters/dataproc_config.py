@@ -65,6 +65,11 @@ def node_files(spec: ClusterSpec) -> str:
     return f"{spec.staging.rstrip('/')}/nodes/{__version__}"
 
 
+def environment_folder(spec: ClusterSpec, key: str) -> str:
+    """Return the URL of the folder of the environment ``key``, which every cluster with these packages shares."""
+    return f"{spec.staging.rstrip('/')}/environments/{key}"
+
+
 def _labels(spec: ClusterSpec) -> dict[str, str]:
     paid = {"cost_centre": spec.cost_centre} if spec.cost_centre else {}
     return {MARK: spec.runtime, "workload": spec.workload} | EPHEMERAL | paid | spec.labels

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .config import setting
+from .dataproc_config import environment_folder
 from .errors import ConfigError
 from .paths import private
 from .spec import ClusterSpec
@@ -58,8 +59,7 @@ async def stage(spec: ClusterSpec) -> Staged:
         hint = "a bucket you may write to, as --staging gs://BUCKET/dask"
         said = str(error) or type(error).__name__
         raise ConfigError(f"staging: {spec.staging} cannot be written to: {said}", hint) from error
-    folder = f"{spec.staging.rstrip('/')}/environments/{environment.key}"
-    return Staged("; ".join([words, *environment.notes]), _metadata(folder))
+    return Staged("; ".join([words, *environment.notes]), _metadata(environment_folder(spec, environment.key)))
 
 
 def node_archive() -> dict[str, bytes]:

@@ -7,6 +7,8 @@ import unicodedata
 from pathlib import Path
 from string import Template
 
+from ..clusters.dataproc_config import environment_folder
+from ..clusters.environment import kernel_environment
 from ..clusters.spec import ClusterSpec
 from .literals import exploded, literal, text
 from .metadata import Job, read_job
@@ -55,14 +57,14 @@ def write_dag(notebook: str | Path, folder: str | Path) -> Path:
         The notebook cannot be read, or its parameters or metadata are wrong; nothing is written.
     """
     location = str(notebook) if "://" in str(notebook) else str(Path(notebook).resolve())
-    made = generate_dag(read_notebook(notebook), location)
+    made = generate_dag(read_notebook(notebook), location, kernel_environment().key)
     path = Path(folder) / f"{_identifier(_stem(location))}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(made, encoding="utf-8")
     return path
 
 
-def generate_dag(notebook: Notebook, location: str) -> str:
+def generate_dag(notebook: Notebook, location: str, environment: str = "") -> str:
     """Return the text of the DAG file for ``notebook``.
 
     Parameters
@@ -71,6 +73,8 @@ def generate_dag(notebook: Notebook, location: str) -> str:
         The document.
     location : str
         Where Airflow reads it, unless its metadata says otherwise; also what the DAG is named after.
+    environment : str
+        Key of the environment in staging that the nodes get: a run has the packages of the kernel that exported it.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def generate_dag(notebook: Notebook, location: str) -> str:
     job, spec = read_job(notebook)
     declared = [p for p in declared_parameters(notebook).values() if p.name != RUN and _sendable(p)]
     values = _names(location) | _job_values(job, location, kernel_of(notebook)) | _input_values(job)
-    values |= _parameter_values(declared) | _cluster_values(spec, job, _stem(location))
+    values |= _parameter_values(declared) | _cluster_values(spec, job, _stem(location), environment)
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values)
 
 
@@ -176,11 +180,14 @@ def _is_float(parameter: Parameter) -> bool:
     return "number" in kinds and "integer" not in kinds
 
 
-def _cluster_values(spec: ClusterSpec, job: Job, stem: str) -> dict[str, str]:
+def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) -> dict[str, str]:
     project, region = spec.project, spec.region
     if not spec.staging:
         spec = spec.replace(staging=f"{STAGING_BUCKET}/dask")
     cluster = spec.to_dataproc()
+    if environment and not spec.staging.startswith("file://"):
+        told = {"dask-environment": environment_folder(spec, environment)}
+        cluster["config"]["gce_cluster_config"]["metadata"] |= told
     labels = cluster["labels"] | {"owner": _label(job.owner), "notebook": _label(stem)}
     default_region = ClusterSpec().region
     return {

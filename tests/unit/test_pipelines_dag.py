@@ -169,3 +169,9 @@ def test_nothing_is_written_for_a_notebook_that_is_wrong(tmp_path):
     with pytest.raises(NotebookError):
         write_dag(tmp_path / "job.ipynb", tmp_path / "dags")
     assert not (tmp_path / "dags").exists()
+
+
+def test_the_nodes_of_a_run_get_the_environment_of_the_kernel_that_exported_it():
+    made = constants(generate_dag(notebook(cluster={"staging": "gs://b/dask"}), "job.ipynb", "0123abcd"))["CLUSTER"]
+    told = made["gce_cluster_config"]["metadata"]
+    assert told["dask-environment"] == f"{told['dask-staging']}/environments/0123abcd"
