@@ -323,11 +323,13 @@ make_account() {
 }
 
 check_out() {
-  run env ${storage:+STORAGE_EMULATOR_HOST="$storage" GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT=false} \
-    PYTHONPATH="$PLACE/node" "$PLACE/env/bin/python" -m dask_dataproc_node.git_bootstrap || {
-    REASON=${REASON##*git_bootstrap: }
+  local said
+  said=$(env ${storage:+STORAGE_EMULATOR_HOST="$storage" GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT=false} \
+    PYTHONPATH="$PLACE/node" "$PLACE/env/bin/python" -m dask_dataproc_node.git_bootstrap 2>&1 </dev/null) || {
+    REASON=$(tail --lines 1 <<<"$said") # above it stands what libraries warned of
     return 1
   }
+  say "$(tail --lines 1 <<<"$said")"
 }
 
 # start SERVICE  Start or restart it; returns when it has said that it is ready: a worker waits for the scheduler.
@@ -336,7 +338,7 @@ start() {
   systemctl daemon-reload
   systemctl enable --quiet "dask-$1.service"
   if ! systemctl restart "dask-$1.service"; then
-    REASON=$(journalctl --unit "dask-$1.service" --output cat --grep . --lines 1 || true)
+    REASON=$(journalctl "_SYSTEMD_UNIT=dask-$1.service" --output cat --grep . --lines 1 || true) # its own last word
     return 1
   fi
 }
@@ -349,7 +351,7 @@ unit() {
 [Unit]
 Description=Dask $1 of this Dataproc cluster
 Wants=network-online.target
-After=network-online.target dask-storage.service
+After=network-online.target dask-storage.service shared.mount
 StartLimitIntervalSec=600
 StartLimitBurst=20
 
