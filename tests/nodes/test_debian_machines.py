@@ -241,7 +241,7 @@ def test_yarn_runs_where_the_cluster_asks_for_it(lab, cluster):
             told = requests.get(metrics, timeout=5).json()["clusterMetrics"]
         except (requests.RequestException, ValueError):
             return {}
-        return told if told["activeNodes"] == 2 else {}
+        return told if told["activeNodes"] == 2 and told["totalMB"] else {}  # the scheduler counts later
 
     told = lab.until(active, 60)
     memory = int(lab.run(f"{cluster}-w-0", f"{ASK}/attributes/dask-memory")) // (1 << 20) - 2048
