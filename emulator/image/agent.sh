@@ -3,7 +3,8 @@
 # initialization actions at the first boot, and says at every boot through the guest attributes how that went.
 #
 # Reads: the node's attributes dask-runtime, dask-memory, dask-vcpus, dataproc-role, dataproc-master, dataproc-bucket,
-#   dataproc-cluster-uuid, dask-storage-endpoint, lab-properties: a line "FILE:NAME=VALUE" for each, and lab-init-actions: a line "SECONDS URI" for each.
+#   dataproc-cluster-uuid, dask-storage-endpoint; lab-properties: a line "FILE:NAME=VALUE" for each; lab-init-actions: a
+#   line "SECONDS URI" for each.
 # Writes: /var/log/dataproc-initialization-script-N.log, the same as an object in the bucket; /etc/hadoop/conf.
 set -uo pipefail
 
