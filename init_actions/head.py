@@ -16,6 +16,7 @@ from distributed.comm.core import Comm
 from distributed.scheduler import WorkerStatusPlugin
 
 from . import connection, notify, settings
+from .departures import Departures
 from .keys import make_keys
 from .metadata import read_metadata
 
@@ -37,6 +38,7 @@ async def main(metadata: dict[str, str]) -> None:
     certificate, key = (earlier["certificate"], earlier["key"]) if earlier else make_keys()
     content = {"certificate": certificate, "key": key}
     async with _scheduler(metadata, content) as scheduler:
+        Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
         content["scheduler"] = scheduler.address
         content["dashboard"] = f"http://{metadata.get('address', '127.0.0.1')}:{scheduler.http_server.port}"
         await asyncio.to_thread(connection.publish, url, content)

@@ -11,6 +11,11 @@ DASK: dict[str, Any] = {
     "distributed.worker.memory.terminate": 0.98,
     "distributed.comm.timeouts.connect": "30s",
     "distributed.comm.timeouts.tcp": "30s",
+    "distributed.comm.retry.count": 3,
+    "distributed.comm.retry.delay.min": "1s",
+    "distributed.comm.retry.delay.max": "20s",
+    "distributed.worker.profile.interval": "10ms",
+    "distributed.worker.profile.cycle": "1s",
     "distributed.scheduler.http.routes": [
         "distributed.http.scheduler.prometheus",
         "distributed.http.scheduler.info",

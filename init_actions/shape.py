@@ -1,4 +1,4 @@
-"""How large a Dask worker is on a machine: all of it but one core and 2 GB. Pure, and written nowhere else."""
+"""How large the Dask workers are on a machine: all of it but one core and 2 GB. Pure, and written nowhere else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ GIB = 1 << 30
 SYSTEM_CORES = 1
 SYSTEM_MEMORY = 2 * GIB
 """What the system, the node's agents and the nanny itself are left."""
+THREADS = {"etl": 4}
+"""Threads of one worker, for profiles that want several: code that holds Python's lock; others share the memory."""
+LEAST_MEMORY = 2 * GIB
+"""Of each of several workers."""
 
 
 class WorkerShape(NamedTuple):
@@ -40,3 +44,20 @@ def worker_shape(vcpus: int, memory: int) -> WorkerShape:
     A machine too small for the rule still gets a worker: of one thread, and of no less than half the memory.
     """
     return WorkerShape(max(1, vcpus - SYSTEM_CORES), max(memory - SYSTEM_MEMORY, memory // 2))
+
+
+def worker_shapes(vcpus: int, memory: int, profile: str) -> tuple[WorkerShape, ...]:
+    """Return the workers of a machine: together the one of `worker_shape`, in as many as the workload asks for.
+
+    Parameters
+    ----------
+    vcpus, memory : int
+        Of the machine.
+    profile : str
+        Of the workload: etl has a worker for every four threads, all others have one worker.
+    """
+    whole = worker_shape(vcpus, memory)
+    wanted = whole.threads // THREADS.get(profile, whole.threads)
+    number = max(1, min(wanted, whole.memory // LEAST_MEMORY))
+    threads, more = divmod(whole.threads, number)
+    return tuple(WorkerShape(threads + (place < more), whole.memory // number) for place in range(number))

@@ -1,4 +1,4 @@
-"""The worker, on every other node: a nanny whose worker leaves without losing data when the machine is told to stop."""
+"""The workers of every other node: nannies whose workers leave without losing data when the machine is told to stop."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 
 import dask.config
 from distributed import Nanny
 from distributed.core import rpc
 
-from . import connection, notify, settings
+from . import connection, notify, preemption, settings
 from .metadata import read_metadata
-from .shape import worker_shape
+from .shape import WorkerShape, worker_shapes
 from .spill import spill_to
 
 ANSWER_TIMEOUT = 2.0
@@ -25,28 +25,38 @@ FORGOTTEN = 60.0
 
 
 async def main(metadata: dict[str, str]) -> None:
-    """Run one nanny for the whole machine until SIGTERM; on it, move the worker's data to its peers first."""
+    """Run the machine's nannies until SIGTERM or the notice of preemption; on either, have the data moved first."""
     dask.config.set(settings.DASK)
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    loop, stop, preempted = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if server := preemption.metadata_server():
+        preemption.watch(server, lambda: loop.call_soon_threadsafe(preempted.set))
     found = await _find_head(connection.connection_url(metadata))
-    async with await _nanny(metadata, found) as nanny:
+    shapes = worker_shapes(*_machine(metadata), metadata.get("dask-workload", ""))
+    name = metadata["name"]
+    names = [name] if len(shapes) == 1 else [f"{name}-{number}" for number in range(len(shapes))]
+    async with contextlib.AsyncExitStack() as running:
+        starting = (
+            running.enter_async_context(_nanny(metadata, found, *each)) for each in zip(names, shapes, strict=True)
+        )
+        nannies = await asyncio.gather(*starting)
         notify.ready()
-        await _first(stop.wait(), nanny.finished())
-        if stop.is_set():
-            await _retire(nanny)
+        await _first(stop.wait(), preempted.wait(), *(nanny.finished() for nanny in nannies))
+        if stop.is_set() or preempted.is_set():
+            await _leave(nannies, preempted.is_set())
 
 
-async def _nanny(metadata: dict[str, str], found: dict[str, str]) -> Nanny:
-    """Return a nanny whose worker is registered, for which a dead predecessor of its name may have to be forgotten."""
-    vcpus, memory = _machine(metadata)
-    shape = worker_shape(vcpus, memory)
+@contextlib.asynccontextmanager
+async def _nanny(
+    metadata: dict[str, str], found: dict[str, str], name: str, shape: WorkerShape
+) -> AsyncIterator[Nanny]:
+    """Give a nanny whose worker is registered, for which a dead predecessor of its name may have to be forgotten."""
     deadline = time.monotonic() + FORGOTTEN
     while True:
         try:
-            return await Nanny(
+            nanny = await Nanny(
                 found["scheduler"],
-                name=metadata["name"],
+                name=name,
                 nthreads=shape.threads,
                 memory_limit=str(shape.memory),
                 security=connection.security(found),
@@ -55,10 +65,13 @@ async def _nanny(metadata: dict[str, str], found: dict[str, str]) -> Nanny:
                 data=(spill_to, {"memory_limit": shape.memory}),
                 dashboard=False,
             )
+            break
         except RuntimeError:
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(ANSWER_TIMEOUT / 10)
+    async with nanny:
+        yield nanny
 
 
 async def _find_head(url: str) -> dict[str, str]:
@@ -81,11 +94,17 @@ async def _answers(found: dict[str, str]) -> bool:
     return False
 
 
-async def _retire(nanny: Nanny) -> None:
-    """Have the scheduler move this worker's data away; it never does by itself on SIGTERM."""
-    with contextlib.suppress(OSError, asyncio.TimeoutError):
-        async with rpc(nanny.scheduler.address, connection_args=nanny.connection_args) as scheduler:
-            await scheduler.retire_workers(workers=[nanny.worker_address], close_workers=False, remove=True)
+async def _leave(nannies: list[Nanny], preempted: bool) -> None:
+    """Have the head move the data of this machine's workers away; Dask never does by itself on SIGTERM."""
+    seconds = preemption.NOTICE if preempted else preemption.ORDER
+    workers = [nanny.worker_address for nanny in nannies]
+    address, arguments = nannies[0].scheduler.address, nannies[0].connection_args
+    with contextlib.suppress(OSError, TimeoutError):
+        async with (
+            asyncio.timeout(seconds),
+            rpc(address, connection_args=arguments) as head,
+        ):
+            await head.leave(workers=workers, preempted=preempted, seconds=seconds - ANSWER_TIMEOUT)
 
 
 async def _first(*waits: Awaitable[object]) -> None:

@@ -6,12 +6,16 @@ import asyncio
 import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from distributed import Client
@@ -42,7 +46,9 @@ class Nodes:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         zipfile.ZipFile(io.BytesIO(node_archive()["node.zip"])).extractall(folder)
 
-    def start(self, program: str, name: str) -> None:
+    def start(
+        self, program: str, name: str, attributes: Mapping[str, str] = MappingProxyType({}), **environment: str
+    ) -> None:
         metadata = {
             "name": name,
             "dask-staging": self.staging,
@@ -50,13 +56,17 @@ class Nodes:
             "dask-scheduler-port": "0",
             "dask-dashboard-port": "0",
             "dask-local-directory": str(self.folder / f"scratch-{name}"),
-        }
+        } | dict(attributes)
         file = self.folder / f"{name}.json"
         file.write_text(json.dumps(metadata))
         command = [sys.executable, "-c", ALONE, f"{PACKAGE}.{program}"]
         with open(self.folder / f"{name}.log", "wb") as log:
             self.processes[name] = subprocess.Popen(
-                command, cwd=self.folder, env=os.environ | {"NODE_METADATA": str(file)}, stdout=log, stderr=log
+                command,
+                cwd=self.folder,
+                env=os.environ | {"NODE_METADATA": str(file)} | environment,
+                stdout=log,
+                stderr=log,
             )
 
     async def client(self) -> Client:
@@ -67,6 +77,16 @@ class Nodes:
         process = self.processes[name]
         process.send_signal(signal.SIGTERM)
         return process.wait(60)
+
+    async def alone(self, client: Client, name: str) -> None:
+        """Return when worker ``name`` is the only one, of which the client is told."""
+        while {about["name"] for about in (await client.scheduler.identity())["workers"].values()} != {name}:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    async def unspilled(self) -> None:
+        """Return when nothing that workers left in staging is there any more."""
+        while list((self.folder / "staging").rglob("spilled/*")):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -80,6 +100,40 @@ def nodes(tmp_path) -> Iterator[Nodes]:
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+class Notice(ThreadingHTTPServer):
+    """A metadata server on loopback that says FALSE, and TRUE from when the notice is ``given``."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.given = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        given = self.server.given
+        waited = given.wait(60) if "wait_for_change=true" in self.path else given.is_set()
+        body = str(waited).upper().encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def notice() -> Iterator[Notice]:
+    with Notice() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.given.set()
+        server.shutdown()
 
 
 def test_the_programs_make_a_cluster_where_nothing_else_of_ours_is(nodes):
@@ -118,6 +172,64 @@ def test_a_worker_told_to_stop_hands_its_data_on_and_ends_in_order(nodes):
     assert asyncio.run(keep_and_leave()) == (0, 42), nodes.log("c-w-0")
     assert nodes.stop("c-w-1") == 0, nodes.log("c-w-1")
     assert nodes.stop("c-m") == 0, nodes.log("c-m")
+
+
+def test_the_last_worker_leaves_and_the_next_one_has_its_data_nothing_computed_again(nodes):
+    async def keep_leave_and_come() -> tuple[int, list[float], list[float], list[float], bytes, float]:
+        client = await nodes.client()
+        async with client:
+            await client.wait_for_workers(1, timeout=60)
+            kept = await client.scatter(bytes(5_000_000))
+            drawn = client.map(lambda _: random.random(), range(5), pure=False)
+            before = await client.gather(drawn)
+            status = await asyncio.to_thread(nodes.stop, "c-w-0")
+            meanwhile = await client.gather(drawn)
+            waiting = client.submit(sum, drawn)
+            nodes.start("worker", "c-w-1")
+            total = await asyncio.wait_for(waiting, 60)
+            await asyncio.wait_for(nodes.alone(client, "c-w-1"), 60)
+            await asyncio.wait_for(nodes.unspilled(), 30)
+            return status, before, meanwhile, await client.gather(drawn), await kept, total
+
+    nodes.start("head", "c-m")
+    nodes.start("worker", "c-w-0")
+    status, before, meanwhile, after, kept, total = asyncio.run(keep_leave_and_come())
+    assert status == 0, nodes.log("c-w-0")
+    assert before == meanwhile == after, "computed again, with other random numbers"
+    assert kept == bytes(5_000_000)
+    assert total == sum(before)
+
+
+def test_a_preempted_worker_leaves_in_order_and_is_counted(nodes, notice):
+    async def preempt() -> tuple[int, int, dict[str, int]]:
+        client = await nodes.client()
+        async with client:
+            await client.wait_for_workers(2, timeout=60)
+            kept = await client.scatter(42, workers=["c-w-0"])
+            notice.given.set()
+            status = await asyncio.to_thread(nodes.processes["c-w-0"].wait, 30)
+            return status, await kept, await client.scheduler.preemptions()
+
+    nodes.start("head", "c-m")
+    nodes.start("worker", "c-w-0", NODE_METADATA_SERVER=notice.url)
+    nodes.start("worker", "c-w-1")
+    assert asyncio.run(preempt()) == (0, 42, {"last_hour": 1, "limit": 10}), nodes.log("c-w-0")
+
+
+def test_a_machine_of_the_etl_profile_has_several_workers_that_leave_together(nodes):
+    async def leave() -> tuple[set[tuple[str, int]], list[int]]:
+        client = await nodes.client()
+        async with client:
+            await client.wait_for_workers(3, timeout=60)
+            about = client.scheduler_info(n_workers=-1)["workers"].values()
+            kept = [await client.scatter(n, workers=[f"c-w-0-{n}"]) for n in range(2)]
+            await asyncio.to_thread(nodes.stop, "c-w-0")
+            return {(each["name"], each["nthreads"]) for each in about}, await client.gather(kept)
+
+    nodes.start("head", "c-m")
+    nodes.start("worker", "c-w-0", {"dask-workload": "etl", "dask-vcpus": "9", "dask-memory": str(32 << 30)})
+    nodes.start("worker", "c-w-1", {"dask-vcpus": "2", "dask-memory": str(8 << 30)})
+    assert asyncio.run(leave()) == ({("c-w-0-0", 4), ("c-w-0-1", 4), ("c-w-1", 1)}, [0, 1])
 
 
 def test_the_keys_are_for_their_owner_alone(nodes):
