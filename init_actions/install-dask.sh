@@ -66,6 +66,7 @@ run() {
   local said status=0
   said=$("$@" 2>&1 </dev/null) || status=$?
   ((status == 0)) && return
+  [[ $said != Traceback* ]] || said=${said##*$'\n'}
   REASON=$(flat "${said:-$1 ended with $status}")
   return "$status"
 }
@@ -100,8 +101,9 @@ read_attributes() {
 # attribute NAME  Print an attribute of the node; nothing if it has none of that name.
 attribute() {
   local said
-  said=$(curl --silent --show-error --retry 8 --retry-all-errors --retry-max-time 60 --max-time 20 \
-    --header 'Metadata-Flavor: Google' --write-out '\n%{http_code}' "$INSTANCE/attributes/$1")
+  # --fail: else what the server says while it is busy would come before what it says at last.
+  said=$(curl --silent --fail --retry 8 --retry-connrefused --retry-max-time 60 --max-time 20 \
+    --header 'Metadata-Flavor: Google' --write-out '\n%{http_code}' "$INSTANCE/attributes/$1") || true
   case ${said##*$'\n'} in
     200) echo "${said%$'\n'*}" ;;
     404) ;;
@@ -158,9 +160,10 @@ get_environment() {
     say "environment $key is there already"
     return
   fi
-  mkdir --parents "$PLACE"
-  find "$PLACE" -maxdepth 1 -name 'new.*' -exec rm -rf {} + # of a run that was cut short
-  new=$(mktemp --directory "$PLACE/new.XXXXXX")
+  new=$PLACE/new
+  run mkdir --parents "$PLACE"
+  run rm -rf "$new" # of a run that was cut short
+  run mkdir --mode=0755 "$new"
   if unpack "$environment"; then
     say "environment $key unpacked from its archive"
   else
@@ -188,7 +191,7 @@ unpack() {
     mkdir --mode=0755 "$new"
     if sum=$(unpack_and_sum "$1/$archive") && [[ ${sum%% *} == "$wanted" ]]; then return; fi
     say "$archive is not whole, try $try of 3"
-    sleep "$try"
+    ((try == 3)) || sleep "$try"
   done
   rm -rf "$new"
   mkdir --mode=0755 "$new"
@@ -232,19 +235,30 @@ build() {
   rm -rf "$work/cache"
 }
 
-# install_lock  Make $new/env what the lock says; if that fails, name the package.
+# install_lock  Make $new/env what the lock says; if that fails, name the package, unless none is to blame.
 install_lock() {
   local package
-  if run "$work/uv" pip sync --quiet --python "$new/env/bin/python" --compile-bytecode "$work/lock/requirements.txt"; then
-    return
-  fi
-  package=$(grep --only-matching --max-count=1 --extended-regexp '[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!]+' \
-    <<<"$REASON" | head -n 1) || package=''
-  if [[ -z $package ]]; then
-    package=$(grep --only-matching --extended-regexp '[A-Za-z0-9._-]+\.whl' <<<"$REASON" | head -n 1) || package=''
-  fi
-  REASON="package ${package:-in the lock} cannot be installed: $REASON"
+  run "$work/uv" pip sync --quiet --python "$new/env/bin/python" --compile-bytecode "$work/lock/requirements.txt" && return
+  case $REASON in
+    *'No space left'* | *'Read-only file system'*) ;;
+    *'client error (Connect)'*) REASON="an index cannot be reached: $REASON" ;;
+    *)
+      package=$(blamed)
+      REASON="package ${package:-in the lock} cannot be installed: $REASON"
+      ;;
+  esac
   return 1
+}
+
+# Print what the lock says of the package that uv complains of: the one that REASON names first.
+blamed() {
+  sed --quiet --expression "s|^$work/lock/wheels/\([^-]*\)-\([^-]*\)-.*|\1==\2|" --expression '/^[^-#].*[=@]/p' \
+    "$work/lock/requirements.txt" | REASON=$REASON awk '
+      BEGIN { said = " " tolower(ENVIRON["REASON"]) " "; gsub(/[-_.]+/, "-", said); gsub(/[^a-z0-9-]/, " ", said) }
+      { name = tolower($0); sub(/[ =@<>!~[;].*/, "", name); gsub(/[-_.]+/, "-", name) }
+      name == "" || !(at = match(said, "[ -]" name "[ -]")) { next }
+      !first || at < first || at == first && length(name) > long { first = at; long = length(name); found = $0 }
+      END { print found }'
 }
 
 fetch_lock() {

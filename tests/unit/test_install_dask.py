@@ -97,16 +97,25 @@ def test_a_failed_step_is_named_with_its_reason_on_the_last_line():
 
 
 @pytest.mark.parametrize(
-    ("said", "named"),
+    ("said", "told"),
     [
-        ("No solution found: Because there is no version of nothing==9.1 and you require", "nothing==9.1"),
-        ("Failed to build /tmp/x/lock/wheels/ours-1.0-py3-none-any.whl: not a zip", "ours-1.0-py3-none-any.whl"),
-        ("out of disk", "in the lock"),
+        ("Because nothing-at-all was not found in the registry", "package nothing.at_all==9.1 cannot be installed: {}"),
+        ("Failed to build /w/ours_two-1.0-py3-none-any.whl: no zip", "package ours_two==1.0 cannot be installed: {}"),
+        ("Because google-auth has no wheels and alpha", "package google-auth==2 cannot be installed: {}"),
+        ("Failed to fetch alpha: client error (Connect)", "an index cannot be reached: {}"),
+        ("alpha: No space left on device (os error 28)", "{}"),
+        ("something else", "package in the lock cannot be installed: {}"),
     ],
 )
-def test_the_package_that_cannot_be_installed_is_named(said, named):
-    ran = sourced(f"run() {{ REASON='{said}'; return 1; }}; work=/w new=/n; install_lock || echo \"$REASON\"")
-    assert ran.stdout.strip() == f"package {named} cannot be installed: {said}"
+def test_the_package_that_cannot_be_installed_is_named_unless_none_is_to_blame(said, told, tmp_path):
+    lock = tmp_path / "lock" / "requirements.txt"
+    lock.parent.mkdir()
+    wheel = f"{tmp_path}/lock/wheels/ours_two-1.0-py3-none-any.whl"
+    lock.write_text(
+        f"--index-url https://x/google\nalpha==1\ngoogle==1\ngoogle-auth==2\n{wheel}\nnothing.at_all==9.1\n"
+    )
+    failing = f"run() {{ REASON='{said}'; return 1; }}; work={tmp_path} new=/n; install_lock || echo \"$REASON\""
+    assert sourced(failing).stdout.strip() == told.format(said)
 
 
 def test_on_a_machine_that_is_no_node_it_says_so_and_leaves_nothing(tmp_path):
