@@ -12,6 +12,8 @@ from .spec import ClusterSpec
 
 MACHINE = re.compile(r"(?P<machine>.+-(?:m|w-\d+|sw-[a-z0-9]+))-\d+")
 """How a Dask worker is named where a machine has several: by the machine, and a number."""
+SHELTER = "-shelter"
+"""How the name of `init_actions/shelter.py`'s worker ends."""
 LEAST = 2
 """Primary workers that Dataproc asks of every cluster that is not a single node."""
 
@@ -51,8 +53,12 @@ def adaptable(spec: ClusterSpec, minimum: int | None, maximum: int | None) -> tu
 
 
 def machines_of(workers: Iterable[Any]) -> set[str]:
-    """Return the names of the machines that Dask workers with the names ``workers`` are on."""
-    return {found["machine"] if (found := MACHINE.fullmatch(name)) else name for name in map(str, workers)}
+    """Return the names of the machines that Dask workers with the names ``workers`` are on.
+
+    The head's shelter, where data waits while no worker is there to hold it, is no machine.
+    """
+    names = [name for name in map(str, workers) if not name.endswith(SHELTER)]
+    return {found["machine"] if (found := MACHINE.fullmatch(name)) else name for name in names}
 
 
 def _within(n: Any, spec: ClusterSpec) -> bool:

@@ -107,6 +107,9 @@ start_yarn() {
   sed --in-place '/<\/configuration>/d' "$HADOOP/yarn-site.xml"
   { properties yarn && echo '</configuration>'; } >>"$HADOOP/yarn-site.xml" # of two with one name the last one counts
   { echo '<configuration>' && properties capacity-scheduler && echo '</configuration>'; } >"$HADOOP/capacity-scheduler.xml"
+  # HDFS is reached by network; the folder in its place is not among those that the head may write to.
+  mkdir -p /etc/systemd/system/dask-head.service.d
+  printf '[Service]\nReadWritePaths=/hadoop-fs\n' >/etc/systemd/system/dask-head.service.d/lab.conf
   if [[ $(attribute dataproc-role) == Master ]]; then
     systemctl --no-block start hadoop-yarn-resourcemanager.service
     [[ $(attribute dataproc-worker-count) == 0 ]] || return 0

@@ -14,6 +14,7 @@ from dask_dataproc.clusters.sizes import machines_of
         (["c-m-0", "c-m-1"], {"c-m"}),
         (["w-1-w-0", "w-1-w-1"], {"w-1-w-0", "w-1-w-1"}),
         ([0, 1], {"0", "1"}),
+        (["c-m-shelter", "c-w-0"], {"c-w-0"}),
     ],
 )
 def test_several_workers_of_one_machine_are_one_machine(workers, machines):
