@@ -172,17 +172,18 @@ class ApplicationCluster(SpecCluster):
 
     async def _until(self, ask: Callable[[], Any], otherwise: str) -> Any:
         """Return what ``ask`` returns, in a thread, as soon as it is not None."""
-        deadline = asyncio.get_running_loop().time() + SOON
+        deadline, last = asyncio.get_running_loop().time() + SOON, ""
         while asyncio.get_running_loop().time() < deadline:
             try:
                 if (found := await asyncio.to_thread(ask)) is not None:
                     return found
-            except skein.SkeinError:
+            except skein.SkeinError as error:
+                last = f": {error}"
                 if (why := await self._why_ended()) is not None:
                     raise why from None
             await asyncio.sleep(yarn_driver.POLL)
         logs = f"Its logs:  yarn logs -applicationId {self.app_id}"
-        raise YarnError(f"{self.app_id}: {otherwise} after {SOON:.0f} s", logs)
+        raise YarnError(f"{self.app_id}: {otherwise} after {SOON:.0f} s{last}", logs)
 
     async def _give_up(self, error: BaseException) -> None:
         logger.debug("%s does not start: %s", self.app_id or "application", error)

@@ -10,6 +10,8 @@ from typing import Any
 
 class _Lazy:
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # who only looks what this is, need not wait for it
         import skein
 
         return getattr(skein, name)

@@ -51,7 +51,7 @@ class Yarn:
     def __init__(self, scheduler: str, files: dict[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dd-yarn-"))
         self.conf, self.data = self.folder / "conf", self.folder / "data"
-        for made in (self.conf, self.data / "fs" / "user", self.data / "fs" / "app-logs", self.folder / "home"):
+        for made in (self.conf, self.data / "fs" / "user", self.data / "fs" / "app-logs"):
             made.mkdir(parents=True)
         for shared in (self.data / "fs" / "user", self.data / "fs" / "app-logs"):
             shared.chmod(0o1777)
@@ -61,7 +61,7 @@ class Yarn:
         self.environment = {
             "HADOOP_CONF_DIR": str(self.conf),
             "PATH": f"{HADOOP / 'bin'}:{os.environ['PATH']}",
-            "SKEIN_CONFIG": str(self.folder / "home"),
+            "SKEIN_CONFIG": os.environ["SKEIN_CONFIG"],
         }
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
         self.client: Any = None
@@ -212,8 +212,16 @@ CLOSED = '<queue name="closed" type="parent"><aclSubmitApps>somebody</aclSubmitA
 USERS = ("ana", getpass.getuser())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def skein_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where skein, which looks when it is imported, has its own keys: not in the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKEIN_CONFIG", str(tmp_path_factory.mktemp("skein")))
+        yield
+
+
 @pytest.fixture(scope="session")
-def fair_yarn() -> Iterator[Yarn]:
+def fair_yarn(skein_config: None) -> Iterator[Yarn]:
     """A YARN with the Fair Scheduler and our queues, as a node writes them; those of some users are written down."""
     size = ["--worker-memory", str(WORKER.memory), "--worker-vcores", str(WORKER.vcores)]
     write = [sys.executable, "-m", "dask_dataproc.init_actions.queues", "fair", "--users", ",".join(USERS), *size]
@@ -225,7 +233,7 @@ def fair_yarn() -> Iterator[Yarn]:
 
 
 @pytest.fixture(scope="session")
-def capacity_yarn() -> Iterator[Yarn]:
+def capacity_yarn(skein_config: None) -> Iterator[Yarn]:
     """A YARN with the Capacity Scheduler and our queues."""
     properties = queues.capacity_scheduler(8192, WORKER)
     properties["yarn.scheduler.capacity.root.background.acl_submit_applications"] = "somebody"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from distributed import Client, Scheduler
+from distributed.security import Security
 
 from dask_dataproc.init_actions import yarn_logs
 from dask_dataproc.init_actions.yarn import YarnCluster
@@ -54,6 +55,9 @@ def test_a_local_scheduler_of_another_class_computes_over_tls_and_its_keys_are_t
     assert (seen["state"], seen["name"], seen["applicationTags"]) == ("RUNNING", "marked", "tried")
     assert seen["queue"].startswith("root.batch.")
     assert cluster.app_id in cluster._repr_html_()
+
+    with pytest.raises(OSError, match="TLS certificate does not match"):
+        Client(cluster.scheduler_address, security=Security.temporary(), timeout="1s")  # other keys
 
     private = cluster.security.tls_worker_key.splitlines()[1]
     processes = yarn.processes()

@@ -72,6 +72,7 @@ def test_without_arguments_the_configuration_decides_and_the_scheduler_runs_in_a
         assert {each.service_name for each in cluster.workers()} == {"dask.worker"}
         inside = client.submit(subprocess.check_output, [sys.executable, "-c", FROM_INSIDE], text=True).result(60)
         assert inside.split() == [cluster.app_id, cluster.scheduler_address]
+        assert cluster._widget() is not None
         app_id = cluster.app_id
 
         other = yarn.run(OTHER_PROCESS, app_id)

@@ -12,10 +12,12 @@ import psutil
 from distributed import Client
 from distributed.core import Status
 
+from dask_dataproc.init_actions import yarn_driver
 from dask_dataproc.init_actions.yarn import YarnCluster
 
 OWNER = """
 import sys, time
+from dask_dataproc.init_actions import yarn_driver
 from dask_dataproc.init_actions.yarn import YarnCluster
 
 cluster = YarnCluster(sys.argv[1], n_workers=1, worker_memory="512 MiB", deploy_mode="local", host="127.0.0.1")
@@ -56,6 +58,18 @@ async def _adapting(yarn) -> None:
             await _until(lambda: len(cluster.application.get_containers(["dask.worker"])) == 1)
             assert len(cluster.worker_spec) == 1
     assert cluster.status == Status.closed
+
+
+def test_the_clusters_of_a_process_share_one_driver_which_ends_with_the_last(yarn):
+    driver = yarn_driver.shared_client()
+    assert yarn_driver.shared_client() is driver
+    pid = driver._proc.pid
+    cluster = yarn.cluster(skein_client=None)
+    del driver
+    assert psutil.pid_exists(pid)
+    assert yarn_driver.shared_client()._proc.pid == pid
+    cluster.close()
+    yarn.until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 async def _until(holds, timeout: float = 60.0) -> None:

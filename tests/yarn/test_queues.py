@@ -47,7 +47,7 @@ def test_the_fair_scheduler_has_the_tables_shares_and_limits(yarn):
         child = queue_of(yarn, f"root.{queue.name}.ana")
         assert child["maxResources"]["memory"] == queue.user_limit(queues.Size(512, 1)).memory
         assert child["maxApps"] == (queue.applications_per_user or queues.UNLIMITED)
-        assert seen["preemptable"] == (queue.name != "interactive")
+        assert seen["preemptable"] == (queue.name != "interactive")  # codespell:ignore preemptable
 
 
 def test_two_users_compete_one_runs_one_waits_and_each_is_stopped_at_his_limit(yarn):

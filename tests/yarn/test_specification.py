@@ -6,12 +6,13 @@ import stat
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import dask.config
 import pytest
-import skein
 from distributed.security import Security
 
+from dask_dataproc.init_actions import yarn_skein
 from dask_dataproc.init_actions.yarn_errors import (
     ContainerTooLarge,
     NotAllowed,
@@ -25,7 +26,7 @@ from dask_dataproc.init_actions.yarn_spec import Options, make_specification, re
 PYTHON = "python:///opt/env/bin/python"
 
 
-def worker_of(**options) -> skein.Service:
+def worker_of(**options) -> Any:
     return make_specification(Options(**{"environment": PYTHON} | options)).services["dask.worker"]
 
 
@@ -45,7 +46,7 @@ def test_the_remote_mode_has_a_scheduler_that_workers_wait_for():
     spec = make_specification(Options(environment=PYTHON, scheduler_memory="1 GiB", scheduler_vcores=2))
     assert set(spec.services) == {"dask.worker", "dask.scheduler"}
     assert spec.services["dask.worker"].depends == {"dask.scheduler"}
-    assert spec.services["dask.scheduler"].resources == skein.Resources(memory=1024, vcores=2)
+    assert spec.services["dask.scheduler"].resources == yarn_skein.skein.Resources(memory=1024, vcores=2)
     with pytest.raises(ValueError, match="deploy_mode: 'remote' or 'local' expected, got 'elsewhere'"):
         Options(environment=PYTHON, deploy_mode="elsewhere")
 
@@ -57,7 +58,7 @@ def test_every_key_of_the_configuration_is_a_default():
         spec = make_specification(Options())
     assert (spec.name, spec.queue, spec.user, spec.tags) == ("n", "q", "u", {"t"})
     made = spec.services["dask.worker"]
-    assert made.resources == skein.Resources(memory=3072, vcores=5, gpus=1)
+    assert made.resources == yarn_skein.skein.Resources(memory=3072, vcores=5, gpus=1)
     assert (made.instances, made.max_restarts, made.env) == (7, 2, {"A": "1"})
     assert "--worker-class a.B --worker-options '{\"x\": 1}'" in made.script
 
