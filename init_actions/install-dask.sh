@@ -115,7 +115,8 @@ attribute() {
 gcs() {
   local path=$1
   shift
-  token | curl --config - --silent --show-error --fail --connect-timeout 10 --max-time 300 "$@" \
+  token | curl --config - --silent --show-error --fail --connect-timeout 10 --max-time 300 \
+    --speed-limit 10000 --speed-time 30 "$@" \
     "${storage:-https://storage.googleapis.com}/$path"
 }
 
@@ -154,6 +155,14 @@ known() {
   sed --quiet "s/.*\"$3\": *\"\\([^\"]*\\)\".*/\\1/p" <<<"$text"
 }
 
+# generation URL  Print the generation of an object, 0 if there is none.
+generation() {
+  local text
+  text=$(gcs "$(object "$1")" --retry "$TRIES" --retry-connrefused 2>/dev/null) || text=''
+  text=$(sed --quiet 's/.*"generation": *"\([0-9]*\)".*/\1/p' <<<"$text" | head -n 1)
+  echo "${text:-0}"
+}
+
 get_environment() {
   local key=${environment##*/}
   if [[ -f $PLACE/env/.key && $(<"$PLACE/env/.key") == "$key" ]]; then
@@ -167,6 +176,7 @@ get_environment() {
   if unpack "$environment"; then
     say "environment $key unpacked from its archive"
   else
+    replaces=$(generation "$environment/environment.json") # 0, or of one whose archive is not what it says
     build
     built=yes
   fi
@@ -226,8 +236,12 @@ build() {
     if [[ -d $new/python ]]; then bring "$new/python"; fi
     say "built on environment $base"
   else
-    python=$(python_of "$minor") || bring_python "$minor"
-    run "$work/uv" venv --quiet --relocatable --python "${python:-$(python_of "$minor")}" "$new/env"
+    python=$(python_of "$minor") || {
+      bring_python "$minor"
+      REASON="Python $minor does not run here"
+      python=$(python_of "$minor")
+    }
+    run "$work/uv" venv --quiet --relocatable --python "$python" "$new/env"
   fi
   if [[ $index_secret ]]; then write_netrc; fi
   install_lock
@@ -464,12 +478,13 @@ END
 # The master alone: other nodes of the cluster have built the same. Beside the work, not before it.
 begin_to_publish() {
   [[ ${BASH_SOURCE[0]} -ef $PROGRAM ]] || run install --mode=0755 "${BASH_SOURCE[0]}" "$PROGRAM"
-  run systemd-run --quiet --collect --unit=dask-publish --property=RuntimeMaxSec=600 --nice=10 "$PROGRAM" publish
+  run systemd-run --quiet --collect --unit=dask-publish --property=RuntimeMaxSec=600 --nice=10 "$PROGRAM" publish "$replaces"
 }
 
 # Leave the environment as an archive in staging. Of several clusters that do so at once one wins: by the small object
-# that names the archive, which may be written once.
+# that names the archive, which is written only where it still is as it was: absent, or of generation REPLACES.
 publish() {
+  replaces=${1:-0}
   trap 'say_the_end $?' EXIT
   work=$(mktemp -d)
   step 'read the attributes' read_attributes
@@ -495,7 +510,7 @@ offer_archive() {
   run upload "$rest" "$folder/$name" "$work/archive" application/octet-stream
   printf '{"archive": "%s", "sha256": "%s", "size": %s}\n' "$name" "$sum" "$(stat --format=%s "$work/archive")" \
     >"$work/environment.json"
-  if ! run upload "$rest" "$folder/environment.json" "$work/environment.json" application/json '&ifGenerationMatch=0'; then
+  if ! run upload "$rest" "$folder/environment.json" "$work/environment.json" application/json "&ifGenerationMatch=$replaces"; then
     say "another cluster has published it: $REASON"
     [[ $(known "$environment" environment.json archive) == "$name" ]] ||
       run gcs "$(object "$environment/$name")" --request DELETE
@@ -511,7 +526,7 @@ upload() {
 # Sourced, for its functions, it does nothing.
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1:-} in
-    publish) publish ;;
+    publish) publish "${2:-}" ;;
     *) main ;;
   esac
 fi

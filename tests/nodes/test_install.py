@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import io
 import json
@@ -198,6 +197,22 @@ def test_an_archive_that_is_not_what_was_published_is_not_used(staging, lab, pub
     assert (second.packages(), second.left_over()) == (PACKAGES, "")
 
 
+def test_the_next_master_that_builds_replaces_an_archive_that_is_broken(staging, lab, published, node, second):
+    lab.put(staging.bucket, staging.archive(published), b"broken")
+    seen = json.loads(lab.get(f"{published}/environment.json"))
+    node.sh(f"rm -rf {PLACE}/env")
+    rebuilt = node.install(published)
+    assert rebuilt.status == 0, rebuilt.said
+    generation = node.sh(f". {SCRIPT}; storage={lab.storage}; generation {published}/environment.json")
+    assert node.install(published, "publish 0").status == 0
+    assert json.loads(lab.get(f"{published}/environment.json")) == seen, (
+        "what is there stays, unless it is known broken"
+    )
+    assert node.install(published, f"publish {generation}").status == 0
+    ran = second.install(published)
+    assert "unpacked from its archive" in ran.said
+
+
 def test_an_archive_with_another_hash_than_was_published_is_not_used(staging, lab, published, second):
     known = json.loads(lab.get(f"{published}/environment.json")) | {"sha256": hashlib.sha256(b"").hexdigest()}
     lab.put(staging.bucket, "dask/environments/published/environment.json", json.dumps(known))
@@ -257,12 +272,12 @@ def test_a_metadata_server_that_is_busy_at_first_is_asked_again(staging, node):
     assert ran.seconds < 60
 
 
-def test_a_python_that_the_node_lacks_is_brought_and_travels_in_the_archive(staging, lab, node, second, tmp_path):
+def test_a_python_that_the_node_lacks_is_brought_and_travels_in_the_archive(staging, lab, node, second):
     version, interpreter = other_python()
     minor = ".".join(version.split(".")[:2])
     environment = staging.environment("other", PACKAGES, python=minor)
-    with downloads(lab, staging.bucket, version, interpreter, tmp_path) as url:
-        built = node.install(environment, dask_python_downloads=url)
+    url = downloads(lab, staging.bucket, version, interpreter)
+    built = node.install(environment, dask_python_downloads=url)
     assert built.status == 0, built.said
     assert node.install(environment, "publish").status == 0
     unpacked = second.install(environment)
@@ -286,9 +301,8 @@ def other_python() -> tuple[str, Path]:
     pytest.fail(f"no other Python than 3.11 is here: uv python install {OTHER_PYTHONS[0]}", pytrace=False)
 
 
-@contextlib.contextmanager
-def downloads(lab, bucket: str, version: str, interpreter: Path, folder: Path) -> Iterator[str]:
-    """A mirror of Pythons in the lab's Cloud Storage; yields the URL of uv's list of what it has."""
+def downloads(lab, bucket: str, version: str, interpreter: Path) -> str:
+    """A mirror of Pythons in the lab's Cloud Storage: the URL of uv's list of what it has."""
     packed = _packed(interpreter)
     name = f"cpython-{version}-x86_64-unknown-linux-gnu-install_only.tar.gz"
     lab.put(bucket, f"pythons/{name}", packed)
@@ -308,7 +322,7 @@ def downloads(lab, bucket: str, version: str, interpreter: Path, folder: Path) -
         "build": "20260101",
     }
     lab.put(bucket, "pythons/list.json", json.dumps({f"cpython-{version}-linux-x86_64-gnu": about}))
-    yield f"{lab.storage}/{bucket}/pythons/list.json"
+    return f"{lab.storage}/{bucket}/pythons/list.json"
 
 
 def _packed(interpreter: Path) -> bytes:
@@ -321,7 +335,7 @@ def _packed(interpreter: Path) -> bytes:
         return None if skipped.search(member.name) else member
 
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
-        archive.add(interpreter, f"python/bin/python{minor}")
+        archive.addfile(*_movable(interpreter, home, f"python/bin/python{minor}"))
         for folder in (f"lib/python{minor}", f"include/python{minor}"):
             archive.add(home / folder, f"python/{folder}", filter=wanted)
         for library in (home / "lib").glob("libpython*.so*"):
@@ -331,3 +345,12 @@ def _packed(interpreter: Path) -> bytes:
             member.type, member.linkname = tarfile.SYMTYPE, f"python{minor}"
             archive.addfile(member)
     return packed.getvalue()
+
+
+def _movable(interpreter: Path, home: Path, name: str) -> tuple[tarfile.TarInfo, io.BytesIO]:
+    """The interpreter, which looks for its library beside itself and not where it was built."""
+    built = f"{home}/lib\0".encode()
+    content = interpreter.read_bytes().replace(built, b"$ORIGIN/../lib".ljust(len(built), b"\0"))
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), 0o755
+    return member, io.BytesIO(content)
