@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from typing import TYPE_CHECKING, Any, cast
 
 from .yarn_workers import Elsewhere
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
 
 PYTHON = "/opt/dask-dataproc/env/bin/python"
 """What install-dask.sh has put on every node: a container starts from it, nothing has to be brought there."""
-PATHS = "/opt/dask-dataproc/node:/opt/dask-dataproc/repository"
-SCRIPT = f"export PYTHONPATH={PATHS}\nexec {PYTHON} -m {__package__}.yarn_worker\n"
+SETTINGS = "/etc/dask-dataproc/node.env"
+INHERITED = ("STORAGE_EMULATOR_HOST", "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT")
+"""What of the head's own environment its containers need: where the Cloud Storage is that is not Google's."""
+SCRIPT = f"""\
+set -a; [ ! -f {SETTINGS} ] || . {SETTINGS}; set +a
+export PYTHONPATH=/opt/dask-dataproc/node
+exec {PYTHON} -m {__package__}.yarn_worker
+"""
 ATTEMPTS, PAUSE = 20, 5.0
 """Applications in a head's life, and seconds between two: YARN may be on its way up again."""
 log = logging.getLogger("distributed.yarn_head")
@@ -111,6 +118,7 @@ class Containers:
         return {
             "environment": f"python://{PYTHON}",
             "worker_script": SCRIPT,
+            "worker_env": {name: os.environ[name] for name in INHERITED if name in os.environ},
             "worker_vcores": int(self._metadata["dask-container-vcores"]),
             "worker_memory": f"{self._metadata['dask-container-memory']} MiB",
             "queue": self._metadata["dask-queue"],

@@ -61,3 +61,10 @@ def test_a_cluster_of_machines_computes_and_the_next_one_builds_nothing(lab, buc
     with cluster_on(bucket) as second:
         assert second.record.metadata["dask-environment"] == environment
         assert unpacked(lab, bucket, second) == [True] * 3
+
+
+def test_with_runtime_yarn_containers_compute_in_the_queue_that_was_asked_for(lab, bucket):
+    with cluster_on(bucket, runtime="yarn", queue="batch") as cluster, cluster.get_client() as client:
+        assert client.submit(sum, [1, 2]).result() == 3
+        where = set(client.run(lambda: __import__("socket").gethostname()).values())
+        assert where == {f"{cluster.name}-w-0", f"{cluster.name}-w-1"}
