@@ -44,16 +44,23 @@ def main() -> None:
         return
     yarn = yarn_of_the_tests()
     yarn.HEARTBEAT = said.heartbeat
-    os.environ["SKEIN_CONFIG"] = tempfile.mkdtemp(prefix="skein-")
-    with yarn.running("fair", {"fair-scheduler.xml": yarn.queues.fair_scheduler()}) as here:
-        once = [sys.executable, __file__, "--once"] + ["--plain"] * said.plain
-        rounds = []
-        for n in range(said.rounds + 1):  # the first warms the file caches
-            ran = subprocess.run(once, env=os.environ | here.environment, check=True, stdout=subprocess.PIPE, text=True)
-            rounds += [json.loads(ran.stdout)] if n else []
-            here.until(lambda: not here.processes())
+    with tempfile.TemporaryDirectory(prefix="skein-") as keys:
+        os.environ["SKEIN_CONFIG"] = keys
+        rounds = measured(yarn, said)
     for step, title in STEPS.items():
         print(f"{title:24}{spread([each[step] for each in rounds])}")
+
+
+def measured(yarn: ModuleType, said: argparse.Namespace) -> list[dict[str, float]]:
+    """Return what each round gave, but for a first one, which warms the file caches."""
+    once = [sys.executable, __file__, "--once"] + ["--plain"] * said.plain
+    rounds = []
+    with yarn.running("fair", {"fair-scheduler.xml": yarn.queues.fair_scheduler()}) as here:
+        for _ in range(said.rounds + 1):
+            ran = subprocess.run(once, env=os.environ | here.environment, check=True, stdout=subprocess.PIPE, text=True)
+            rounds.append(json.loads(ran.stdout))
+            here.until(lambda: not here.processes())
+    return rounds[1:]
 
 
 def yarn_of_the_tests() -> ModuleType:
