@@ -100,7 +100,7 @@ class Yarn:
         """Start one of the daemons, ``resourcemanager`` or ``nodemanager``."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.daemons[name] = subprocess.Popen(
-                [HADOOP / "bin" / "yarn", name],
+                ["setpriv", "--pdeathsig", "KILL", HADOOP / "bin" / "yarn", name],  # killed tests leave nothing behind
                 env=os.environ | self.environment | {"YARN_OPTS": f"-Dhadoop.log.dir={self.folder}"},
                 stdout=log,
                 stderr=log,
