@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -20,6 +21,8 @@ NOTICE, ORDER = 25.0, 90.0
 POLL = 60
 """Seconds until the metadata server answers though nothing has changed."""
 RETRY = 5.0
+ASK = 1.0
+"""Seconds that are spared for the question whether there is a notice, when told to stop."""
 
 
 class Replacements:
@@ -70,6 +73,17 @@ def watch(server: str, act: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=wait, name="preemption", daemon=True)
     thread.start()
     return thread
+
+
+def is_preempted(server: str) -> bool:
+    """Return whether there is a notice by now: the power button may be pressed before `watch` has heard of it."""
+    if not server:
+        return False
+    with contextlib.suppress(OSError):
+        request = urllib.request.Request(f"{server}/preempted", headers={"Metadata-Flavor": "Google"})
+        with urllib.request.urlopen(request, timeout=ASK) as answer:
+            return answer.read().strip() == b"TRUE"
+    return False
 
 
 def _preempted(server: str) -> bool:

@@ -29,7 +29,8 @@ async def main(metadata: dict[str, str]) -> None:
     dask.config.set(settings.DASK)
     loop, stop, preempted = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    if server := preemption.metadata_server():
+    server = preemption.metadata_server()
+    if server:
         preemption.watch(server, lambda: loop.call_soon_threadsafe(preempted.set))
     found = await _find_head(connection.connection_url(metadata))
     shapes = worker_shapes(*_machine(metadata), metadata.get("dask-workload", ""))
@@ -43,7 +44,8 @@ async def main(metadata: dict[str, str]) -> None:
         notify.ready()
         await _first(stop.wait(), preempted.wait(), *(nanny.finished() for nanny in nannies))
         if stop.is_set() or preempted.is_set():
-            await _leave(nannies, preempted.is_set())
+            taken = preempted.is_set() or await asyncio.to_thread(preemption.is_preempted, server)
+            await _leave(nannies, taken)
 
 
 @contextlib.asynccontextmanager
