@@ -87,8 +87,9 @@ read_attributes() {
 # attribute NAME  Print an attribute of the node; nothing if it has none of that name.
 attribute() {
   local said
-  said=$(curl --silent --show-error --retry "$TRIES" --retry-all-errors --retry-max-time 60 --max-time 10 \
-    --header 'Metadata-Flavor: Google' --write-out '\n%{http_code}' "$METADATA/$1")
+  # --fail: else what the server says while it is busy would come before what it says at last.
+  said=$(curl --silent --fail --retry "$TRIES" --retry-connrefused --retry-max-time 60 --max-time 10 \
+    --header 'Metadata-Flavor: Google' --write-out '\n%{http_code}' "$METADATA/$1") || true
   case ${said##*$'\n'} in
     200) echo "${said%$'\n'*}" ;;
     404) ;;

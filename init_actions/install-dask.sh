@@ -19,6 +19,7 @@ readonly PROGRAM=$PLACE/install-dask.sh
 readonly UNITS=/etc/systemd/system
 readonly SETTINGS=/etc/dask-dataproc/node.env
 readonly ACCOUNT=dask
+readonly CREDENTIALS=/run/dask-dataproc.netrc
 readonly KNOX=/usr/lib/knox
 readonly TRIES=4
 readonly DASHBOARD_PORT=8787
@@ -44,7 +45,7 @@ main() {
 }
 
 say_the_end() {
-  rm -rf "${work:-}"
+  rm -rf "${work:-}" "$CREDENTIALS"
   (($1 == 0)) || echo "install-dask: could not $STEP${REASON:+: $REASON}" >&2
 }
 
@@ -245,7 +246,7 @@ build() {
   fi
   if [[ $index_secret ]]; then write_netrc; fi
   install_lock
-  rm -f "${NETRC:-}"
+  rm -f "$CREDENTIALS"
   rm -rf "$work/cache"
 }
 
@@ -331,8 +332,8 @@ write_netrc() {
   said=$(token | curl --config - --silent --fail --retry "$TRIES" --max-time 20 \
     "https://secretmanager.googleapis.com/v1/$name:access" | sed --quiet 's/.*"data": *"\([^"]*\)".*/\1/p')
   [[ $said ]]
-  export NETRC=/run/dask-dataproc.netrc
-  (umask 077 && base64 --decode <<<"$said" >"$NETRC")
+  export NETRC=$CREDENTIALS
+  (umask 077 && base64 --decode <<<"$said" >"$CREDENTIALS")
   REASON=''
 }
 

@@ -165,7 +165,7 @@ def test_a_second_run_changes_nothing_and_fetches_no_environment(published, node
 
 
 def test_a_run_that_was_killed_is_no_obstacle_to_the_next(published, second):
-    second.sh(f"mkdir -p {PLACE}/new.killed/env && touch {PLACE}/new.killed/env/half")
+    second.sh(f"mkdir -p {PLACE}/new/env/bin && touch {PLACE}/new/env/half")
     assert second.install(published).status == 0
     assert (second.packages(), second.left_over()) == (PACKAGES, "")
 

@@ -1,5 +1,7 @@
 """install-dask.sh, as far as it can be told without a node."""
 
+import base64
+import json
 import re
 import shutil
 import subprocess
@@ -116,6 +118,20 @@ def test_the_package_that_cannot_be_installed_is_named_unless_none_is_to_blame(s
     )
     failing = f"run() {{ REASON='{said}'; return 1; }}; work={tmp_path} new=/n; install_lock || echo \"$REASON\""
     assert sourced(failing).stdout.strip() == told.format(said)
+
+
+def test_credentials_of_an_index_are_root_s_alone_and_go_also_if_the_packages_cannot_be_installed(tmp_path):
+    file, secret = tmp_path / "netrc", base64.b64encode(b"machine pypi.example login us password s3cret").decode()
+    answer = json.dumps({"name": "projects/1/secrets/index/versions/3", "payload": {"data": secret}}, indent=2)
+    stand_ins = f"token() {{ :; }}; curl() {{ echo '{answer}'; }}; index_secret=projects/1/secrets/index"
+    look = f"stat --format=%a {file}; cat $NETRC; echo; false"
+    script = f"{stand_ins}; trap 'say_the_end $?' EXIT; use() {{ write_netrc; {look}; }}; step 'use it' use"
+    kept = f'readonly() {{ declare -g "$@"; }}; . {SCRIPT}; CREDENTIALS={file}; {script}'
+    ran = subprocess.run(["bash", "-c", kept], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 1
+    assert ran.stdout.splitlines() == ["600", "machine pypi.example login us password s3cret"], ran.stderr
+    assert "s3cret" not in ran.stderr
+    assert not file.exists()
 
 
 def test_on_a_machine_that_is_no_node_it_says_so_and_leaves_nothing(tmp_path):
