@@ -85,8 +85,7 @@ class Departures(SchedulerPlugin):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(began + seconds - time.monotonic()):
                 while left := self._known(left):
-                    await self._take_in(left)
-                    left = await self._retire(left)
+                    left = await self._shelter_and_retire(left)
         if left:
             log.error("%s left with data that nobody else has: %.0f s were not enough", left, seconds)
         return not left
@@ -117,13 +116,28 @@ class Departures(SchedulerPlugin):
         await self._scheduler.retire_workers(workers=workers, close_workers=False, remove=True)
         return self._known(workers)
 
-    async def _take_in(self, workers: list[str]) -> None:
-        """Copy what only ``workers`` hold into the shelter."""
+    async def _shelter_and_retire(self, workers: list[str]) -> list[str]:
+        """Copy what only ``workers`` hold into the shelter, then forget them; return those that are not done."""
         async with self._moving:
             shelter = await self._started()
-            for batch in self._unique(workers):
-                await self._scheduler.gather_on_worker(shelter, batch)
+            with self._copies_kept():
+                for batch in self._unique(workers):
+                    await self._scheduler.gather_on_worker(shelter, batch)
+                left = await self._retire(workers)
         await asyncio.sleep(POLL)
+        return left
+
+    @contextlib.contextmanager
+    def _copies_kept(self) -> Iterator[None]:
+        """Keep Dask from dropping one of two copies for now: it might be the shelter's, where neither worker runs."""
+        balance: Any = self._scheduler.extensions["amm"]
+        runs = balance.running
+        balance.stop()
+        try:
+            yield
+        finally:
+            if runs:
+                balance.start()
 
     def _unique(self, workers: list[str]) -> Iterator[dict[Any, list[str]]]:
         """Yield who has what only ``workers`` have, about `BATCH` bytes at a time."""

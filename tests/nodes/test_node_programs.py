@@ -200,6 +200,25 @@ def test_the_last_worker_leaves_and_the_next_one_has_its_data_nothing_computed_a
     assert total == sum(before)
 
 
+def test_what_the_last_worker_has_is_copied_to_staging_once(nodes):
+    """Dask, which looks for copies too many very often here, does not take the one in the shelter for such."""
+
+    async def keep_and_leave() -> list[bytes]:
+        client = await nodes.client()
+        async with client:
+            await client.wait_for_workers(1, timeout=60)
+            held = [client.submit(os.urandom, 20 << 20, pure=False) for _ in range(15)]
+            before = await client.gather(held)
+            await asyncio.to_thread(nodes.stop, "c-w-0")
+            assert await client.gather(held) == before
+            return before
+
+    nodes.start("head", "c-m", DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__INTERVAL="5ms")
+    nodes.start("worker", "c-w-0")
+    asyncio.run(keep_and_leave())
+    assert nodes.log("c-m").count("could not be moved as there are no suitable workers") == 1, nodes.log("c-m")
+
+
 def test_a_preempted_worker_leaves_in_order_and_is_counted(nodes, notice):
     async def preempt() -> tuple[int, int, dict[str, int]]:
         client = await nodes.client()
