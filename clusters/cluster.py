@@ -18,6 +18,7 @@ from . import unclosed
 from .adaptive import DataprocAdaptive
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
+from .dashboard import Passage
 from .errors import ClusterExists, ClusterFailed, WaitTimeout
 from .journals import with_journals
 from .lease import Lease
@@ -98,6 +99,7 @@ class DataprocCluster(Cluster):
         self._wanted_life = self.spec.lifetime
         self._lease_length = duration("lease", LEASE_BOUNDS)
         self._phases = Phases(self._log_phase)
+        self._connected = contextlib.AsyncExitStack()
         super().__init__(asynchronous=asynchronous, loop=loop, name=self.spec.name, quiet=True)
         if not self.asynchronous:
             self._loop_runner.start()
@@ -208,7 +210,7 @@ class DataprocCluster(Cluster):
         self.security = connection.security()
         arguments = self.security.get_connection_args("client")
         self.scheduler_comm = rpc(connection.scheduler, connection_args=arguments)
-        self._dashboard = connection.dashboard
+        self.dashboard = await self._connected.enter_async_context(Passage(connection.dashboard, self.security))
         try:
             await super()._start()
         except OSError as error:
@@ -246,7 +248,7 @@ class DataprocCluster(Cluster):
             await self._provision.undo()
         finally:
             with contextlib.suppress(OSError):  # a scheduler that has gone
-                await super()._close()
+                await self._disconnect()
             await self._service.__aexit__()
 
     # -- while it lives
@@ -337,7 +339,7 @@ class DataprocCluster(Cluster):
             return
         unclosed.forget(self)
         ending = self._tenure.delete() if delete else self._tenure.leave(keep=self.keep)
-        both = asyncio.gather(ending, super()._close(), return_exceptions=True)  # neither may cut the other short
+        both = asyncio.gather(ending, self._disconnect(), return_exceptions=True)  # neither may cut the other short
         try:
             ended, closed = await to_its_end(both)
         finally:
@@ -347,6 +349,10 @@ class DataprocCluster(Cluster):
             raise ended
         if isinstance(closed, BaseException) and not isinstance(closed, OSError):  # a scheduler that has gone
             raise closed
+
+    async def _disconnect(self) -> None:
+        await self._connected.aclose()
+        await super()._close()
 
     # -- how it is used
 
@@ -359,8 +365,8 @@ class DataprocCluster(Cluster):
 
     @property
     def dashboard_link(self) -> str:
-        """The address of the scheduler's plots."""
-        return f"{self._dashboard}/status"
+        """The address of the scheduler's plots, on this machine; see `dask_dataproc.clusters.dashboard`."""
+        return f"{self.dashboard.here}/status"
 
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         if self.status is not Status.running:

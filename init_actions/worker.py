@@ -66,6 +66,7 @@ async def _nanny(
                 local_directory=metadata.get("dask-local-directory") or os.environ.get("WORKER_SPACE"),
                 data=(spill_to, {"memory_limit": shape.memory}),
                 dashboard=False,
+                dashboard_address="127.0.0.1:0",  # its metrics, which Dask serves to all who reach the machine
             )
             break
         except RuntimeError:
