@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,12 @@ manners = {"no TLS": None, "no keys": "", "other keys": pem}
 print(json.dumps([[*place, {name: heard(tuple(place), how, request.encode()) for name, how in manners.items()}]
                   for place in places]))
 """
+SHELL = """
+import sys
+from dask_dataproc.magics.cli import dataproc
+dataproc(sys.argv[1:], prog_name="dask dataproc")
+"""
+HELD = "It is there until you end this (Ctrl-C): only this process has the cluster's keys"
 ALERT = "15"
 """The first byte of TLS's own "no", in hexadecimal."""
 
@@ -93,3 +100,16 @@ def test_the_dashboard_is_seen_with_the_keys_pages_and_moving_plots(cluster):
 
 def test_on_the_master_itself_the_dashboard_asks_for_no_keys(online, cluster):
     assert online.run(f"{cluster.name}-m", "curl -sf http://127.0.0.1:8787/health") == "ok"
+
+
+def test_a_shell_shows_it_for_as_long_as_it_is_asked_to(online, cluster):
+    shell = online.laptop.start(SHELL, "dashboard", cluster.name, "--local")
+    link = shell.stdout.readline().removeprefix("dashboard").strip()
+    assert requests.get(link, timeout=30).ok
+    shell.send_signal(signal.SIGINT)
+    _, said = shell.communicate(timeout=30)
+    assert (shell.returncode, said.splitlines()) == (0, [HELD])
+    with pytest.raises(requests.ConnectionError):
+        requests.get(link, timeout=30)
+    status = online.laptop.start(SHELL, "status", cluster.name, "--local")
+    assert f"dask dataproc dashboard {cluster.name}" in status.communicate(timeout=60)[0]
