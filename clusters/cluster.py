@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from distributed.core import Status, rpc
 from distributed.deploy.cluster import Cluster
+from distributed.objects import SchedulerInfo
 from distributed.utils import Logs
 from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
@@ -31,6 +32,8 @@ from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
 
+LOOK_FOR_HEAD = 1.0
+"""Seconds between two looks for a head that has gone."""
 ASK_HEAD = 1.0
 """Seconds without a new worker after which the head is asked what YARN says."""
 
@@ -213,6 +216,7 @@ class DataprocCluster(Cluster):
         self.dashboard = await self._connected.enter_async_context(Passage(connection.dashboard, self.security))
         try:
             await super()._start()
+            self._connected.callback(asyncio.ensure_future(self._watch_again()).cancel)
         except OSError as error:
             raise ClusterFailed(
                 f"{self.name}: the scheduler at {connection.scheduler} does not answer: {error}"
@@ -229,6 +233,19 @@ class DataprocCluster(Cluster):
             tell(state["said"])
             if state["failed"]:
                 raise ClusterFailed(f"{self.name}: {state['said']}", "%dask_cluster logs")
+
+    async def _watch_again(self) -> None:
+        """Whenever the head has gone, wait for the one that takes its place, and watch that one's workers."""
+        while True:
+            await asyncio.wait([self._watch_worker_status_task])
+            await asyncio.sleep(LOOK_FOR_HEAD)
+            with contextlib.suppress(OSError):
+                comm = await self.scheduler_comm.live_comm()
+                await comm.write({"op": "subscribe_worker_status"})
+                self.scheduler_info = SchedulerInfo(await comm.read())
+                self._watch_worker_status_comm = comm
+                self._watch_worker_status_task = asyncio.ensure_future(self._watch_worker_status(comm))
+                self._changed.set()
 
     def _update_worker_status(self, op: str, msg: Any) -> None:
         super()._update_worker_status(op, msg)

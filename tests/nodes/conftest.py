@@ -147,7 +147,10 @@ class Lab:
         asyncio.run(self.machines.preempt(self.vm(node)))
 
     def cut_power(self, node: str) -> None:
-        """Take a node away at once."""
+        """Take a node away at once: its cable first, so that nobody is told by what ends on it."""
+        port = f"port{self.address(node).split('.')[-1]}"
+        inside = ["nsenter", "--target", str(self.machines.lab.pid), "--net"]
+        subprocess.run([*inside, "ip", "link", "set", port, "down"], check=True)
         os.kill(self.vm(node).pid, 9)
         self.until(lambda: not self.machines.alive(self.vm(node)))
 
@@ -257,6 +260,16 @@ def online(online_lab) -> Iterator[Lab]:
     """Be on that lab's laptop for a test."""
     with on(online_lab):
         yield online_lab
+
+
+@pytest.fixture(scope="session", params=["standalone", "yarn"])
+def shared_cluster(online_lab, request) -> Iterator[DataprocCluster]:
+    """A cluster there of each runtime, for tests that leave it working, if perhaps on fewer machines."""
+    with on(online_lab):
+        cluster = cluster_on(online_lab, runtime=request.param, queue="batch")
+    yield cluster
+    with on(online_lab):
+        cluster.close()
 
 
 @pytest.fixture

@@ -39,6 +39,12 @@ def cluster_on(lab: Any, **fields: Any) -> DataprocCluster:
     return DataprocCluster(**{"staging": f"gs://{lab.bucket}/dask", "n_workers": 2, "local": True} | fields)
 
 
+def living(lab: Any, cluster: DataprocCluster) -> list[str]:
+    """The cluster's nodes that have power, the master first."""
+    names = [f"{cluster.name}-{node}" for node in ("m", "w-0", "w-1")]
+    return [name for name in names if lab.machines.alive(lab.vm(name))]
+
+
 def wait_for_archive(lab: Any, cluster: str) -> None:
     """Return when the master has left its environment as an archive in staging, if it had to build it."""
     publishing = "systemctl is-active dask-publish"

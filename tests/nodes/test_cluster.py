@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .online import cluster_on
+from .online import living
 
 
-def test_with_runtime_yarn_containers_compute_in_the_queue_that_was_asked_for(online):
-    with cluster_on(online, runtime="yarn", queue="batch") as cluster, cluster.get_client() as client:
+def test_the_machines_compute_as_containers_too(online, shared_cluster):
+    with shared_cluster.get_client() as client:
         assert client.submit(sum, [1, 2]).result() == 3
         where = set(client.run(lambda: __import__("socket").gethostname()).values())
-        assert where == {f"{cluster.name}-w-0", f"{cluster.name}-w-1"}
+        assert where == set(living(online, shared_cluster)[1:])

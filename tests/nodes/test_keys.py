@@ -6,17 +6,15 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from bokeh.client import pull_session
 
-from dask_dataproc import DataprocCluster
 from dask_dataproc.init_actions.keys import make_keys
 
-from .online import cluster_on, listening, on
+from .online import listening, living
 
 REQUEST = "GET /status HTTP/1.1\r\nHost: head\r\nConnection: close\r\n\r\n"
 STRANGER = """
@@ -56,12 +54,6 @@ ALERT = "15"
 """The first byte of TLS's own "no", in hexadecimal."""
 
 
-@pytest.fixture(scope="module", params=["standalone", "yarn"])
-def cluster(online_lab, request) -> Iterator[DataprocCluster]:
-    with on(online_lab), cluster_on(online_lab, runtime=request.param) as cluster:
-        yield cluster
-
-
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
     """The file of a stranger's own certificate and key."""
@@ -70,12 +62,12 @@ def keys(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_stranger_on_the_network_of_the_nodes_gets_nothing_from_any_port(online, cluster, keys):
-    nodes = [f"{cluster.name}-{node}" for node in ("m", "w-0", "w-1")]
+def test_a_stranger_on_the_network_of_the_nodes_gets_nothing_from_any_port(online, shared_cluster, keys):
+    nodes = living(online, shared_cluster)
     ports = {node: {place for place in listening(online, node) if place[0] != "127.0.0.1"} for node in nodes}
     head = online.address(nodes[0])
     assert {(head, 8786), (head, 8787)} <= ports[nodes[0]]
-    assert [len(ports[node]) for node in nodes[1:]] == [2, 2], "a worker and its nanny"
+    assert {len(ports[node]) for node in nodes[1:]} == {2}, "a worker and its nanny"
     places = sorted(place for node in nodes for place in ports[node])
     given = json.dumps([places, str(keys), REQUEST])
     bridge = ["nsenter", "--target", str(online.machines.lab.pid), "--net", sys.executable, "-c", STRANGER]
@@ -89,21 +81,22 @@ def test_a_stranger_on_the_network_of_the_nodes_gets_nothing_from_any_port(onlin
     assert [said for said in plain if said and (not said.startswith(ALERT) or len(said) > 14)] == []
 
 
-def test_the_dashboard_is_seen_with_the_keys_pages_and_moving_plots(cluster):
-    assert cluster.dashboard.there.startswith("https://10.")
-    assert cluster.dashboard_link.startswith("http://127.0.0.1:")
-    assert "bokeh.min.js" in requests.get(cluster.dashboard_link, timeout=30).text
-    plots = pull_session(url=cluster.dashboard_link)  # by bokeh's web socket
+def test_the_dashboard_is_seen_with_the_keys_pages_and_moving_plots(shared_cluster):
+    assert shared_cluster.dashboard.there.startswith("https://10.")
+    assert shared_cluster.dashboard_link.startswith("http://127.0.0.1:")
+    assert "bokeh.min.js" in requests.get(shared_cluster.dashboard_link, timeout=30).text
+    plots = pull_session(url=shared_cluster.dashboard_link)  # by bokeh's web socket
     assert plots.document.roots
     plots.close()
 
 
-def test_on_the_master_itself_the_dashboard_asks_for_no_keys(online, cluster):
-    assert online.run(f"{cluster.name}-m", "curl -sf http://127.0.0.1:8787/health") == "ok"
+def test_on_the_master_itself_the_dashboard_asks_for_no_keys(online, shared_cluster):
+    assert online.run(f"{shared_cluster.name}-m", "curl -sf http://127.0.0.1:8787/health") == "ok"
 
 
-def test_a_shell_shows_it_for_as_long_as_it_is_asked_to(online, cluster):
-    shell = online.laptop.start(SHELL, "dashboard", cluster.name, "--local")
+@pytest.mark.parametrize("shared_cluster", ["standalone"], indirect=True)
+def test_a_shell_shows_it_for_as_long_as_it_is_asked_to(online, shared_cluster):
+    shell = online.laptop.start(SHELL, "dashboard", shared_cluster.name, "--local")
     link = shell.stdout.readline().removeprefix("dashboard").strip()
     assert requests.get(link, timeout=30).ok
     shell.send_signal(signal.SIGINT)
@@ -111,5 +104,5 @@ def test_a_shell_shows_it_for_as_long_as_it_is_asked_to(online, cluster):
     assert (shell.returncode, said.splitlines()) == (0, [HELD])
     with pytest.raises(requests.ConnectionError):
         requests.get(link, timeout=30)
-    status = online.laptop.start(SHELL, "status", cluster.name, "--local")
-    assert f"dask dataproc dashboard {cluster.name}" in status.communicate(timeout=60)[0]
+    status = online.laptop.start(SHELL, "status", shared_cluster.name, "--local")
+    assert f"dask dataproc dashboard {shared_cluster.name}" in status.communicate(timeout=60)[0]

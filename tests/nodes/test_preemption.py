@@ -103,19 +103,3 @@ def test_what_the_last_worker_has_waits_in_staging_for_the_next(online, cluster,
     assert held.marks() == held.before
     online.until(lambda: spilled(online, cluster) == [])
     assert took < NOTICE
-
-
-def test_a_machine_that_boots_again_is_a_worker_again(online, cluster, client):
-    node = f"{cluster.name}-w-0"
-    online.reboot(node)
-    online.until(lambda: online.run(node, "systemctl is-active dask-worker", check=False) == "active", 60)
-    assert client.submit(lambda: 1, workers=[node], pure=False).result(timeout=30) == 1
-
-
-def test_a_worker_service_that_is_killed_is_started_again(online, cluster, client):
-    node = f"{cluster.name}-w-0"
-    started = "systemctl show dask-worker --property=NRestarts --value"
-    online.run(node, "systemctl kill --signal=KILL dask-worker")
-    online.until(lambda: online.run(node, started) == "1", 60)
-    online.until(lambda: online.run(node, "systemctl is-active dask-worker", check=False) == "active", 60)
-    assert client.submit(lambda: 1, workers=[node], pure=False).result(timeout=30) == 1
