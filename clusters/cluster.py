@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from distributed.core import Status, rpc
 from distributed.deploy.cluster import Cluster
+from distributed.objects import SchedulerInfo
 from distributed.utils import Logs
 from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
@@ -18,6 +19,7 @@ from . import unclosed
 from .adaptive import DataprocAdaptive
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
+from .dashboard import Passage
 from .errors import ClusterExists, ClusterFailed, WaitTimeout
 from .journals import with_journals
 from .lease import Lease
@@ -30,6 +32,8 @@ from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
 
+LOOK_FOR_HEAD = 1.0
+"""Seconds between two looks for a head that has gone."""
 ASK_HEAD = 1.0
 """Seconds without a new worker after which the head is asked what YARN says."""
 
@@ -98,6 +102,7 @@ class DataprocCluster(Cluster):
         self._wanted_life = self.spec.lifetime
         self._lease_length = duration("lease", LEASE_BOUNDS)
         self._phases = Phases(self._log_phase)
+        self._connected = contextlib.AsyncExitStack()
         super().__init__(asynchronous=asynchronous, loop=loop, name=self.spec.name, quiet=True)
         if not self.asynchronous:
             self._loop_runner.start()
@@ -208,9 +213,10 @@ class DataprocCluster(Cluster):
         self.security = connection.security()
         arguments = self.security.get_connection_args("client")
         self.scheduler_comm = rpc(connection.scheduler, connection_args=arguments)
-        self._dashboard = connection.dashboard
+        self.dashboard = await self._connected.enter_async_context(Passage(connection.dashboard, self.security))
         try:
             await super()._start()
+            self._connected.callback(asyncio.ensure_future(self._watch_again()).cancel)
         except OSError as error:
             raise ClusterFailed(
                 f"{self.name}: the scheduler at {connection.scheduler} does not answer: {error}"
@@ -227,6 +233,19 @@ class DataprocCluster(Cluster):
             tell(state["said"])
             if state["failed"]:
                 raise ClusterFailed(f"{self.name}: {state['said']}", "%dask_cluster logs")
+
+    async def _watch_again(self) -> None:
+        """Whenever the head has gone, wait for the one that takes its place, and watch that one's workers."""
+        while True:
+            await asyncio.wait([self._watch_worker_status_task])
+            await asyncio.sleep(LOOK_FOR_HEAD)
+            with contextlib.suppress(OSError):
+                comm = await self.scheduler_comm.live_comm()
+                await comm.write({"op": "subscribe_worker_status"})
+                self.scheduler_info = SchedulerInfo(await comm.read())
+                self._watch_worker_status_comm = comm
+                self._watch_worker_status_task = asyncio.ensure_future(self._watch_worker_status(comm))
+                self._changed.set()
 
     def _update_worker_status(self, op: str, msg: Any) -> None:
         super()._update_worker_status(op, msg)
@@ -246,7 +265,7 @@ class DataprocCluster(Cluster):
             await self._provision.undo()
         finally:
             with contextlib.suppress(OSError):  # a scheduler that has gone
-                await super()._close()
+                await self._disconnect()
             await self._service.__aexit__()
 
     # -- while it lives
@@ -337,7 +356,7 @@ class DataprocCluster(Cluster):
             return
         unclosed.forget(self)
         ending = self._tenure.delete() if delete else self._tenure.leave(keep=self.keep)
-        both = asyncio.gather(ending, super()._close(), return_exceptions=True)  # neither may cut the other short
+        both = asyncio.gather(ending, self._disconnect(), return_exceptions=True)  # neither may cut the other short
         try:
             ended, closed = await to_its_end(both)
         finally:
@@ -347,6 +366,10 @@ class DataprocCluster(Cluster):
             raise ended
         if isinstance(closed, BaseException) and not isinstance(closed, OSError):  # a scheduler that has gone
             raise closed
+
+    async def _disconnect(self) -> None:
+        await self._connected.aclose()
+        await super()._close()
 
     # -- how it is used
 
@@ -359,8 +382,8 @@ class DataprocCluster(Cluster):
 
     @property
     def dashboard_link(self) -> str:
-        """The address of the scheduler's plots."""
-        return f"{self._dashboard}/status"
+        """The address of the scheduler's plots, on this machine; see `dask_dataproc.clusters.dashboard`."""
+        return f"{self.dashboard.here}/status"
 
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         if self.status is not Status.running:

@@ -26,7 +26,7 @@ class Connection:
     scheduler : str
         ``tls://host:port``.
     dashboard : str
-        ``http://host:port``.
+        ``https://host:port``, for holders of the keys; on loopback, the emulator's, ``http://host:port``.
     certificate, key : str
         PEM.
     """

@@ -15,7 +15,7 @@ from distributed import Scheduler
 from distributed.comm.core import Comm
 from distributed.scheduler import WorkerStatusPlugin
 
-from . import connection, notify, settings
+from . import connection, dashboard, notify, settings
 from .departures import Departures
 from .keys import make_keys
 from .metadata import read_metadata
@@ -40,7 +40,7 @@ async def main(metadata: dict[str, str]) -> None:
     async with _scheduler(metadata, content) as scheduler:
         Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
         content["scheduler"] = scheduler.address
-        content["dashboard"] = f"http://{metadata.get('address', '127.0.0.1')}:{scheduler.http_server.port}"
+        content["dashboard"] = dashboard.offer(scheduler, metadata.get("address", dashboard.LOOPBACK))
         await asyncio.to_thread(connection.publish, url, content)
         if metadata.get("dask-runtime") == "yarn":
             scheduler.take_containers(metadata)
@@ -97,14 +97,13 @@ class Head(Scheduler):
 
 
 def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Head:
-    host = metadata.get("address", "127.0.0.1")
     return Head(
-        host=host,
+        host=metadata.get("address", "127.0.0.1"),
         port=int(metadata.get("dask-scheduler-port", settings.SCHEDULER_PORT)),
         protocol="tls://",
         security=connection.security(keys),
         dashboard=_dashboard_is_imported(),
-        dashboard_address=f"{host}:{metadata.get('dask-dashboard-port', settings.DASHBOARD_PORT)}",
+        dashboard_address=f"{dashboard.LOOPBACK}:{metadata.get('dask-dashboard-port', settings.DASHBOARD_PORT)}",
     )
 
 

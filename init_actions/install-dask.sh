@@ -433,8 +433,9 @@ make_hadoop_folder() {
   run runuser -u hdfs -- hdfs dfs -chown "$ACCOUNT" "/user/$ACCOUNT"
 }
 
-# Component Gateway is Knox: a service definition, its rewriting rules, and a line in the topology. No gateway has been
-# met yet. A node without one is left as it is, and so is one that knows the service.
+# Component Gateway is Knox: a service definition, its rewriting rules, and a line in the topology. It has none of the
+# cluster's keys, so it asks on loopback, where the dashboard wants none. No gateway has been met yet. A node without one
+# is left as it is, and so is one that knows the service.
 offer_dashboard() {
   local topology=/etc/knox/conf/topologies/default.xml folder=$KNOX/data/services/dask/1.0.0
   if [[ ! -f $topology ]]; then
@@ -446,7 +447,7 @@ offer_dashboard() {
   knox_rules >"$folder/rewrite.xml"
   chown --recursive knox: "$KNOX/data/services/dask"
   grep --quiet '<role>DASK</role>' "$topology" || sed --in-place \
-    "s|</topology>|<service><role>DASK</role><url>http://$(hostname):$DASHBOARD_PORT</url></service></topology>|" "$topology"
+    "s|</topology>|<service><role>DASK</role><url>http://127.0.0.1:$DASHBOARD_PORT</url></service></topology>|" "$topology"
   run systemctl restart knox
 }
 

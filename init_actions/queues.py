@@ -217,7 +217,11 @@ def yarn_properties(scheduler: str) -> dict[str, str]:
         "yarn.resourcemanager.scheduler.monitor.policies": policy,
         "yarn.resourcemanager.monitor.capacity.preemption.max_wait_before_kill": "60000",
     }
-    both = {"yarn.acl.enable": "true", "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "250"}
+    both = {
+        "yarn.acl.enable": "true",
+        "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "250",
+        "yarn.nm.liveness-monitor.expiry-interval-ms": "30000",  # of a machine without power; 10 minutes unless told
+    }
     return {"fair": fair, "capacity": capacity}[scheduler] | both
 
 

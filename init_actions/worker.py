@@ -7,11 +7,11 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 
 import dask.config
 from distributed import Nanny
-from distributed.core import rpc
+from distributed.core import Status, rpc
 
 from . import connection, notify, preemption, settings
 from .metadata import read_metadata
@@ -20,8 +20,24 @@ from .spill import spill_to
 
 ANSWER_TIMEOUT = 2.0
 """Seconds that a scheduler has to answer a worker that has just booted."""
+LOST_HEAD = "worker-handle-scheduler-connection-broken"
+"""Why a worker ends, in Dask's words, when its scheduler has gone."""
 FORGOTTEN = 60.0
 """Seconds in which the scheduler notices that an earlier worker of the same name has died."""
+
+
+class Lasting(Nanny):
+    """A nanny that outlives the scheduler: its next worker waits for the one that takes the other's place."""
+
+    def close_gracefully(self, reason: str = "") -> None:
+        """Take note that the worker ends for good, but not if it ends for want of a scheduler."""
+        if reason != LOST_HEAD:
+            super().close_gracefully(reason)
+
+    @property
+    def works(self) -> bool:
+        """Whether its worker has registered, and so may have data."""
+        return self.process is not None and self.process.status is Status.running
 
 
 async def main(metadata: dict[str, str]) -> None:
@@ -43,7 +59,7 @@ async def main(metadata: dict[str, str]) -> None:
         nannies = await asyncio.gather(*starting)
         notify.ready()
         await _first(stop.wait(), preempted.wait(), *(nanny.finished() for nanny in nannies))
-        if stop.is_set() or preempted.is_set():
+        if any(nanny.works for nanny in nannies) and (stop.is_set() or preempted.is_set()):
             taken = preempted.is_set() or await asyncio.to_thread(preemption.is_preempted, server)
             await _leave(nannies, taken)
 
@@ -51,12 +67,12 @@ async def main(metadata: dict[str, str]) -> None:
 @contextlib.asynccontextmanager
 async def _nanny(
     metadata: dict[str, str], found: dict[str, str], name: str, shape: WorkerShape
-) -> AsyncIterator[Nanny]:
+) -> AsyncIterator[Lasting]:
     """Give a nanny whose worker is registered, for which a dead predecessor of its name may have to be forgotten."""
     deadline = time.monotonic() + FORGOTTEN
     while True:
         try:
-            nanny = await Nanny(
+            nanny = await Lasting(
                 found["scheduler"],
                 name=name,
                 nthreads=shape.threads,
@@ -66,6 +82,7 @@ async def _nanny(
                 local_directory=metadata.get("dask-local-directory") or os.environ.get("WORKER_SPACE"),
                 data=(spill_to, {"memory_limit": shape.memory}),
                 dashboard=False,
+                dashboard_address="127.0.0.1:0",  # its metrics, which Dask serves to all who reach the machine
             )
             break
         except RuntimeError:
@@ -96,7 +113,7 @@ async def _answers(found: dict[str, str]) -> bool:
     return False
 
 
-async def _leave(nannies: list[Nanny], preempted: bool) -> None:
+async def _leave(nannies: Sequence[Nanny], preempted: bool) -> None:
     """Have the head move the data of this machine's workers away; Dask never does by itself on SIGTERM."""
     seconds = preemption.NOTICE if preempted else preemption.ORDER
     workers = [nanny.worker_address for nanny in nannies]

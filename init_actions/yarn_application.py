@@ -17,7 +17,7 @@ from distributed.utils import NoOpAwaitable, import_term
 
 from . import yarn_driver
 from .yarn_container import SCHEDULER_KEY, publish
-from .yarn_errors import YarnError
+from .yarn_errors import ApplicationEnded, YarnError
 from .yarn_skein import skein
 from .yarn_spec import SCHEDULER, WORKER, configured, ready_to_submit
 from .yarn_workers import Elsewhere, Workers, YarnWorker, name_by_container, take_over, unnamed
@@ -71,6 +71,7 @@ class ApplicationCluster(SpecCluster):
         self._queue_timeout = parse_timedelta(queue_timeout or configured("queue-timeout"))
         self._starting: asyncio.Future[None] | None = None
         self._following: asyncio.Future[None] | None = None
+        self._finished = asyncio.Event()
         self._final: tuple[str, str | None] = ("SUCCEEDED", None)
         self._target = 0
         if scheduler is None:
@@ -219,6 +220,8 @@ class ApplicationCluster(SpecCluster):
             report = await asyncio.to_thread(self._client.application_report, self.app_id)
         except (skein.SkeinError, YarnError):
             return None
+        except ValueError:
+            return ApplicationEnded(f"application {self.app_id} is not known any more: the ResourceManager began anew")
         return yarn_driver.ended(report) if str(report.state) in yarn_driver.ENDED else None
 
     def _soon(self, act: Callable[[], Any]) -> None:
@@ -277,6 +280,11 @@ class ApplicationCluster(SpecCluster):
             await self._end(application)
         await super()._close()
         self._client = None  # the last cluster of a process ends the driver
+        self._finished.set()
+
+    async def finished(self) -> None:
+        """Return when the cluster is closed: by somebody, or because the application has ended by itself."""
+        await self._finished.wait()
 
     async def _dismiss(self) -> None:
         """Let the workers go first: a scheduler that closes while it still hears them logs a traceback for each."""
@@ -293,6 +301,6 @@ class ApplicationCluster(SpecCluster):
         try:
             await asyncio.to_thread(application.shutdown, *self._final)
         except skein.SkeinError:  # its master does not answer: let the ResourceManager do it
-            with contextlib.suppress(skein.SkeinError, AttributeError):
+            with contextlib.suppress(skein.SkeinError, AttributeError, ValueError):  # nor does that know it
                 await asyncio.to_thread(self._client.kill_application, self.app_id)
         application.close()

@@ -20,6 +20,8 @@ POLL = 0.1
 UNNAMED = "default"
 """YARN's name for the queue of an application that names none."""
 ENDED = ("FINISHED", "FAILED", "KILLED")
+ANSWER = 10.0
+"""Seconds in which an application's master has to answer; one on a machine without power never does."""
 QUIET_JAVA = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
 """A short-lived, small JVM is up sooner with them."""
 
@@ -149,7 +151,7 @@ async def started(client: Any, app_id: str, timeout: float, on_wait: Callable[[W
         report = await asyncio.to_thread(client.application_report, app_id)
         state = str(report.state)
         if state == "RUNNING":
-            return await asyncio.to_thread(client.connect, app_id, wait=False)
+            return bounded(await asyncio.to_thread(client.connect, app_id, wait=False))
         if state in ENDED:
             raise ended(report)
         waited = time.monotonic() - began
@@ -161,6 +163,17 @@ async def started(client: Any, app_id: str, timeout: float, on_wait: Callable[[W
             told = (now.state, now.position, now.reason)
             on_wait(now)
         await asyncio.sleep(POLL)
+
+
+def bounded(application: Any) -> Any:
+    """Return ``application``, a ``skein.ApplicationClient``, with a bound for each call that has none of its own."""
+    ask = application._call
+
+    def call(method: str, request: Any, timeout: float | None = None) -> Any:
+        return ask(method, request, timeout=None if method == "Watch" else timeout or ANSWER)  # that one is a stream
+
+    application._call = call
+    return application
 
 
 def ended(report: Any) -> YarnError:

@@ -32,17 +32,11 @@ log = logging.getLogger("distributed.yarn_head")
 
 
 class Here(Elsewhere):
-    """The head's scheduler as the cluster of containers has it: not its to close; ``ended`` is set when it would."""
+    """The head's scheduler as the cluster of containers has it: not its to close."""
 
     def __init__(self, scheduler: Scheduler):
         super().__init__(scheduler.address)
         self.contact_address, self.services = scheduler.address, scheduler.services
-        self.ended = asyncio.Event()
-
-    async def close(self) -> None:
-        """Take note that the application has ended."""
-        self.ended.set()
-        await super().close()
 
 
 class Containers:
@@ -81,10 +75,9 @@ class Containers:
     async def _run(self) -> None:
         """Have an application, another when one has ended by itself; say how it stands to whoever asks."""
         for attempt in range(ATTEMPTS):
-            here = Here(self._scheduler)
             try:
-                self._cluster = await self._start(here)
-                await here.ended.wait()
+                self._cluster = await self._start()
+                await self._cluster.finished()
                 self.said = f"{self._cluster.app_id} has ended, another application is asked for"
             except Exception as error:  # of YARN's driver, too, which has errors of its own
                 self.said = getattr(error, "message", "") or f"YARN: {error!r}"
@@ -97,14 +90,15 @@ class Containers:
         self.failed = True
         log.error("no workers: %s", self.said)
 
-    async def _start(self, here: Here) -> YarnCluster:
+    async def _start(self) -> YarnCluster:
         from .yarn import YarnCluster
 
         asked = self._wanted
         cluster = await YarnCluster(
             n_workers=asked,
             on_wait=self._waits,
-            scheduler_class=cast(Any, lambda **_: here),
+            scheduler_class=cast(Any, lambda **_: Here(self._scheduler)),
+            shutdown_scheduler=False,
             asynchronous=True,
             **self._options(),
         )

@@ -263,7 +263,7 @@ def _python(cluster: DataprocCluster) -> str:
 def _described(cluster: DataprocCluster) -> dict[str, Any]:
     more = {
         "scheduler": cluster.scheduler_address,
-        "dashboard": cluster.dashboard_link,
+        "dashboard": f"{cluster.dashboard.there}/status",
         "price_per_hour": cluster.price_per_hour,
         "phases": {phase.name: phase.seconds for phase in cluster.phases},
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import click
 from ..clusters.errors import ClusterNotFound
 from .front import Front, pass_front
 from .options import json_option, name_argument, place_options
-from .reach import Place, cluster_of, mine, now_at, only_name
+from .reach import Place, cluster_of, link_ends, mine, now_at, only_name
 from .render import Table, money, size, span
 
 if TYPE_CHECKING:
@@ -57,9 +59,11 @@ def status(front: Front, name: str, place: Place, as_json: bool) -> None:
     with cluster_of(front, name, place) as cluster:
         record = cluster.refresh()
         known = _measured(cluster)
-        front.document(record.to_dict() | known) if as_json else front.show(
-            Table(_state(record) + _life(cluster, known))
-        )
+        if as_json:
+            front.document(record.to_dict() | known)
+            return
+        link = f"{front.command} dashboard {name}" if link_ends(front, cluster) else cluster.dashboard_link
+        front.show(Table([*_state(record), *_life(cluster, known), ("dashboard", link)]))
 
 
 @click.command()
@@ -120,10 +124,13 @@ def logs(front: Front, name: str, part: str, place: Place) -> None:
 def dashboard(front: Front, name: str, browse: bool, place: Place) -> None:
     """Show the address of a cluster's Dask dashboard."""
     with cluster_of(front, name, place) as cluster:
-        link = cluster.dashboard_link
-    front.show(Table([("dashboard", link)]))
-    if browse:
-        click.launch(link)
+        front.show(Table([("dashboard", cluster.dashboard_link)]))
+        if browse:
+            click.launch(cluster.dashboard_link)
+        if link_ends(front, cluster):
+            front.say("It is there until you end this (Ctrl-C): only this process has the cluster's keys")
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait(cluster.spec.lifetime)
 
 
 def records_table(records: Sequence[ClusterRecord], place: Place) -> Table:
@@ -165,7 +172,7 @@ def _measured(cluster: DataprocCluster) -> dict[str, Any]:
         "cost": cluster.cost,
         "lease_left": cluster.lease.left if math.isfinite(cluster.lease.left) else None,
         "scheduler": cluster.scheduler_address,
-        "dashboard": cluster.dashboard_link,
+        "dashboard": f"{cluster.dashboard.there}/status",
     }
 
 
@@ -176,5 +183,4 @@ def _life(cluster: DataprocCluster, known: dict[str, Any]) -> list[tuple[str, st
         ("price per hour", money(known["price_per_hour"])),
         ("cost so far", money(known["cost"])),
         ("lease left", "no lease" if known["lease_left"] is None else span(known["lease_left"])),
-        ("dashboard", known["dashboard"]),
     ]

@@ -59,6 +59,12 @@ def cluster_of(front: Front, name: str, place: Place) -> Iterator[DataprocCluste
         cluster.detach()
 
 
+def link_ends(front: Front, cluster: DataprocCluster) -> bool:
+    """Return whether the dashboard's link ends with the verb: it leads over this process, and no session keeps it."""
+    own = front.session.cluster if front.session else None
+    return cluster.dashboard.is_needed and cluster is not own
+
+
 def only_name(place: Place) -> str:
     """Return the name of the one cluster that is the caller's.
 

@@ -24,9 +24,12 @@ from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import dataproc_v1
 from google.cloud.dataproc_v1.services.cluster_controller.transports import ClusterControllerGrpcTransport
 
+from dask_dataproc import DataprocCluster
 from dask_dataproc.clusters.local import emulator_start, emulator_status
 from dask_dataproc.emulator.debian import DebianMachines
 from dask_dataproc.emulator.vms import Vm
+
+from .online import cluster_on, on, wait_for_archive
 
 BUILD = Path(__file__).parents[2] / "build"
 BASE, HADOOP, GCS_SERVER = BUILD / "nodes" / "base", BUILD / "nodes" / "hadoop", BUILD / "bin" / "fake-gcs-server"
@@ -45,6 +48,8 @@ class Lab:
         The host's address as the nodes see it: for whatever server a test starts for them.
     storage : str
         URL of the Cloud Storage server, the same for nodes and host.
+    bucket : str
+        One that is there from the start.
     """
 
     def __init__(self, laptop: Any) -> None:
@@ -61,6 +66,7 @@ class Lab:
             self._server = subprocess.Popen(command, stdout=log, stderr=log)
         self.until(lambda: self._server.poll() is not None or _listens(self.host, port), 20)
         assert self._server.poll() is None, self._log.read_text()
+        self.bucket = self.new_bucket()
 
     def close(self) -> None:
         self._server.terminate()
@@ -141,7 +147,10 @@ class Lab:
         asyncio.run(self.machines.preempt(self.vm(node)))
 
     def cut_power(self, node: str) -> None:
-        """Take a node away at once."""
+        """Take a node away at once: its cable first, so that nobody is told by what ends on it."""
+        port = f"port{self.address(node).split('.')[-1]}"
+        inside = ["nsenter", "--target", str(self.machines.lab.pid), "--net"]
+        subprocess.run([*inside, "ip", "link", "set", port, "down"], check=True)
         os.kill(self.vm(node).pid, 9)
         self.until(lambda: not self.machines.alive(self.vm(node)))
 
@@ -154,7 +163,22 @@ class Lab:
         """Return what ``holds()`` returns once that is true; fail if it never is."""
         return self.laptop.until(holds, timeout)
 
-    # The bucket.
+    # Cloud Storage.
+
+    def leads(self) -> dict[str, str]:
+        """The environment that leads storage clients to it, as those of the nodes."""
+        # gcsfs would probe for a feature that no emulator has, for a minute.
+        return {"STORAGE_EMULATOR_HOST": self.storage, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
+
+    def new_bucket(self) -> str:
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        requests.post(f"{self.storage}/storage/v1/b?project=test", json={"name": name}, timeout=10).raise_for_status()
+        return name
+
+    def objects(self, bucket: str, prefix: str) -> list[str]:
+        """The names of the objects that begin so."""
+        answer = requests.get(f"{self.storage}/storage/v1/b/{bucket}/o", params={"prefix": prefix}, timeout=30)
+        return [item["name"] for item in answer.json().get("items", [])]
 
     def put(self, bucket: str, name: str, content: str | bytes) -> str:
         """Write an object and return its URL, ``gs://…``."""
@@ -217,12 +241,42 @@ def lab(shared_lab) -> Iterator[Lab]:
 @pytest.fixture
 def bucket(lab, monkeypatch: pytest.MonkeyPatch) -> str:
     """A new bucket's name; storage clients of this process and of its kernels are led to it, as those of the nodes."""
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", lab.storage)
-    # gcsfs would probe for a feature that no emulator has, for a minute.
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    requests.post(f"{lab.storage}/storage/v1/b?project=test", json={"name": name}, timeout=10).raise_for_status()
-    return name
+    for name, value in lab.leads().items():
+        monkeypatch.setenv(name, value)
+    return lab.new_bucket()
+
+
+@pytest.fixture(scope="session")
+def online_lab(new_lab) -> Lab:
+    """One lab whose nodes reach the package index, and in its bucket the archive of this kernel's environment."""
+    lab = new_lab(emulator__internet="true")
+    with on(lab), cluster_on(lab, n_workers=0) as builder:
+        wait_for_archive(lab, builder.name)
+    return lab
+
+
+@pytest.fixture
+def online(online_lab) -> Iterator[Lab]:
+    """Be on that lab's laptop for a test."""
+    with on(online_lab):
+        yield online_lab
+
+
+@pytest.fixture(scope="session", params=["standalone", "yarn"])
+def shared_cluster(online_lab, request) -> Iterator[DataprocCluster]:
+    """A cluster there of each runtime, for tests that leave it working, if perhaps on fewer machines."""
+    with on(online_lab):
+        cluster = cluster_on(online_lab, runtime=request.param, queue="batch")
+    yield cluster
+    with on(online_lab):
+        cluster.close()
+
+
+@pytest.fixture
+def cluster(online) -> Iterator[DataprocCluster]:
+    """A cluster of two workers there, for this test alone."""
+    with cluster_on(online) as cluster:
+        yield cluster
 
 
 def _groups(pid: int) -> set[str]:

