@@ -24,8 +24,11 @@ FORGOTTEN = 60.0
 """Seconds in which the scheduler notices that an earlier worker of the same name has died."""
 
 
-async def main(metadata: dict[str, str]) -> None:
-    """Run the machine's nannies until SIGTERM or the notice of preemption; on either, have the data moved first."""
+async def main(metadata: dict[str, str]) -> bool:
+    """Run the machine's nannies until SIGTERM or the notice of preemption; on either, have the data moved first.
+
+    Returns whether it was either, and not the cluster's end.
+    """
     dask.config.set(settings.DASK)
     loop, stop, preempted = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -43,9 +46,11 @@ async def main(metadata: dict[str, str]) -> None:
         nannies = await asyncio.gather(*starting)
         notify.ready()
         await _first(stop.wait(), preempted.wait(), *(nanny.finished() for nanny in nannies))
-        if stop.is_set() or preempted.is_set():
+        told_to_go = stop.is_set() or preempted.is_set()
+        if told_to_go:
             taken = preempted.is_set() or await asyncio.to_thread(preemption.is_preempted, server)
             await _leave(nannies, taken)
+    return told_to_go
 
 
 @contextlib.asynccontextmanager
