@@ -35,7 +35,7 @@ async def main(metadata: dict[str, str]) -> bool:
     server = preemption.metadata_server()
     if server:
         preemption.watch(server, lambda: loop.call_soon_threadsafe(preempted.set))
-    found = await _find_head(connection.connection_url(metadata))
+    found = await find_head(connection.connection_url(metadata))
     shapes = worker_shapes(*_machine(metadata), metadata.get("dask-workload", ""))
     name = metadata["name"]
     names = [name] if len(shapes) == 1 else [f"{name}-{number}" for number in range(len(shapes))]
@@ -81,7 +81,7 @@ async def _nanny(
         yield nanny
 
 
-async def _find_head(url: str) -> dict[str, str]:
+async def find_head(url: str) -> dict[str, str]:
     """Return the connection to the head. What was there before us may be an earlier boot's: that one has to answer."""
     async with asyncio.timeout(settings.HEAD_TIMEOUT):
         new = await asyncio.to_thread(connection.fetch, url) is None

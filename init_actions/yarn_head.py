@@ -26,6 +26,8 @@ set -a; [ ! -f {SETTINGS} ] || . {SETTINGS}; set +a
 exec {sys.executable} -m {__package__}.yarn_worker
 """
 """The head's own Python, which install-dask.sh has put on every node: nothing has to be brought there."""
+WATCHED = {"NODE_METADATA_SERVER": ""}
+"""A container asks for no notice of preemption: its machine's own service does."""
 ATTEMPTS, PAUSE = 20, 5.0
 """Applications in a head's life, and seconds between two: YARN may be on its way up again."""
 log = logging.getLogger("distributed.yarn_head")
@@ -145,7 +147,7 @@ class Containers:
         return {
             "environment": f"python://{sys.executable}",
             "worker_script": SCRIPT,
-            "worker_env": {name: os.environ[name] for name in INHERITED if name in os.environ},
+            "worker_env": WATCHED | {name: os.environ[name] for name in INHERITED if name in os.environ},
             "worker_vcores": int(self._metadata["dask-container-vcores"]),
             "worker_memory": f"{self._metadata['dask-container-memory']} MiB",
             "queue": self._metadata["dask-queue"],

@@ -155,13 +155,15 @@ def _state(record: ClusterRecord) -> list[tuple[str, str]]:
 def _measured(cluster: DataprocCluster) -> dict[str, Any]:
     """Return what is known of a living cluster besides its record, as JSON has it."""
     head: Any = cluster.scheduler_comm
-    workers = cluster.sync(head.identity, n_workers=-1)["workers"].values()
+    scheduler: Any = cluster.sync(head.identity, n_workers=-1)
+    state: Any = cluster.sync(head.workers_state)
+    workers = scheduler["workers"].values()
     return {
         "registered": len(workers),
         "threads": sum(worker["nthreads"] for worker in workers),
         "memory": sum(worker.get("metrics", {}).get("memory", 0) for worker in workers),
         "memory_limit": sum(worker["memory_limit"] for worker in workers),
-        "adapts": cluster.sync(head.workers_state)["adapts"],
+        "adapts": state["adapts"],
         "price_per_hour": cluster.price_per_hour,
         "cost": cluster.cost,
         "lease_left": cluster.lease.left if math.isfinite(cluster.lease.left) else None,
