@@ -1,4 +1,7 @@
-"""Dask's adaptive scaling, by number alone: which machines leave is Dataproc's choice; each moves its data first."""
+"""Dask's adaptive scaling, by number alone: which machines leave is Dataproc's choice; each moves its data first.
+
+On YARN it is the head that adapts, and goes on when nobody is attached; who is, makes room for its containers.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
-from .sizes import machines_of
+from .sizes import LEAST, machines_of
 
 
 class DataprocAdaptive(Adaptive):
@@ -31,9 +34,51 @@ class DataprocAdaptive(Adaptive):
 
     async def scale_up(self, n: int) -> None:
         """Grow to ``n`` workers."""
-        await self.cluster._scale(n)
+        await self.cluster._resize(n)
 
     async def scale_down(self, workers: list[str]) -> None:
         """Shrink by as many workers as Dask would close."""
         if workers:
-            await self.cluster._scale(max(self.minimum, len(self.plan) - len(workers)))
+            await self.cluster._resize(max(self.minimum, len(self.plan) - len(workers)))
+
+
+class RoomAdaptive(Adaptive):
+    """Has a cluster on YARN as many machines as its head wants containers, for as long as the head adapts."""
+
+    cluster: Any
+
+    async def target(self) -> int:
+        """Return how many machines the head's containers fill; a container that is wanted waits for its machine."""
+        head: Any = self.scheduler
+        adapts = (await head.workers_state())["adapts"]
+        if adapts is None:
+            self.stop("the head adapts no more")
+            return len(self.plan)
+        return max(LEAST, adapts["wanted"])
+
+    @property
+    def plan(self) -> set[str]:
+        """The machines there are, or will be."""
+        return {f"machine {number}" for number in range(self.cluster.record.total_workers)}
+
+    @property
+    def requested(self) -> set[str]:
+        """The same."""
+        return self.plan
+
+    @property
+    def observed(self) -> set[str]:
+        """The same: containers that come and go on them are the head's."""
+        return self.plan
+
+    async def workers_to_close(self, target: int) -> list[str]:
+        """Return as many machines as are too many: Dask closes what it is named several times in a row."""
+        return sorted(self.plan)[target:]
+
+    async def scale_up(self, n: int) -> None:
+        """Grow to ``n`` machines."""
+        await self.cluster._tenure.resize(n)
+
+    async def scale_down(self, workers: list[str]) -> None:
+        """Shrink by that many machines."""
+        await self.cluster._tenure.resize(len(self.plan) - len(workers))

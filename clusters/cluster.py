@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, cast
 
 from distributed.core import Status, rpc
+from distributed.deploy.adaptive import Adaptive
 from distributed.deploy.cluster import Cluster
 from distributed.objects import SchedulerInfo
 from distributed.utils import Logs
@@ -16,7 +17,7 @@ from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
 from . import unclosed
-from .adaptive import DataprocAdaptive
+from .adaptive import DataprocAdaptive, RoomAdaptive
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
 from .dashboard import Passage
@@ -27,7 +28,7 @@ from .phases import Phase, Phases
 from .provision import Provision, alongside, sooner, to_its_end
 from .record import ClusterRecord
 from .service import Service
-from .sizes import adaptable, machines_of
+from .sizes import LEAST, adaptable, machines_of, resized
 from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
@@ -259,6 +260,9 @@ class DataprocCluster(Cluster):
         self._tenure.take_lease(self._lease_length, begins + self._wanted_life)
         if self._hold_lease:
             await self._tenure.hold(self._idle_seconds)
+            adapts = (await cast(Any, self.scheduler_comm).workers_state())["adapts"]
+            if adapts is not None:
+                self._follow_head(adapts["minimum"], adapts["maximum"])
 
     async def _undo(self) -> None:
         try:
@@ -277,6 +281,8 @@ class DataprocCluster(Cluster):
     def scale(self, n: int) -> Any:
         """Resize to ``n`` workers in all and wait until they are there; leaving ones move their data first.
 
+        It ends adapting.
+
         Raises
         ------
         SpecError
@@ -289,12 +295,24 @@ class DataprocCluster(Cluster):
     ) -> Any:
         """Resize to what the scheduler would like, between ``minimum`` and ``maximum`` workers.
 
+        With runtime ``yarn`` it is the head that adapts, also when nobody is attached any more; the machines follow its
+        containers while somebody is who holds the lease. In an asynchronous cluster that is to be awaited.
+
+        Parameters
+        ----------
+        minimum, maximum : int
+            The spec's ``min_workers`` and ``max_workers`` where they are not given.
+        **keywords
+            Of Dask's ``Adaptive``: ``interval``, ``wait_count``, ``target_duration``.
+
         Raises
         ------
         SpecError
-            The bounds are not within 2 and the spec's ``max_workers``.
+            The bounds are not within 2, with runtime ``yarn`` 1, and the spec's ``max_workers``.
         """
         low, high = adaptable(self.spec, minimum, maximum)
+        if self.spec.runtime == "yarn":
+            return self._complete(self._have_head_adapt(low, high, keywords))
         return super().adapt(DataprocAdaptive, minimum=low, maximum=high, **keywords)
 
     @property
@@ -314,10 +332,23 @@ class DataprocCluster(Cluster):
         return self.plan
 
     async def _scale(self, n: int) -> None:
+        resized(n, self.spec, self.record.workers)  # what is refused ends nothing
+        if adaptive := getattr(self, "_adaptive", None):
+            adaptive.stop("scale")
+        await self._resize(n)
+
+    async def _resize(self, n: int) -> None:
         await self._tenure.resize(n, self._registered, self._tell_head)
 
-    async def _tell_head(self, n: int) -> None:
-        await cast(Any, self.scheduler_comm).resize(n=n)
+    async def _tell_head(self, n: int) -> bool:
+        return await cast(Any, self.scheduler_comm).resize(n=n)
+
+    async def _have_head_adapt(self, low: int, high: int, keywords: dict[str, Any]) -> Adaptive:
+        await cast(Any, self.scheduler_comm).adapt(minimum=low, maximum=high, options=keywords)
+        return self._follow_head(low, high, **keywords)
+
+    def _follow_head(self, low: int, high: int, **keywords: Any) -> Adaptive:
+        return super().adapt(RoomAdaptive, minimum=max(LEAST, low), maximum=max(LEAST, high), **keywords)
 
     async def _get_logs(self, cluster: bool = True, scheduler: bool = True, workers: Any = True) -> Logs:
         return await with_journals(await super()._get_logs(cluster, scheduler, workers), self.scheduler_comm)

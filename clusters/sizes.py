@@ -16,6 +16,8 @@ SHELTER = "-shelter"
 """How the name of `init_actions/shelter.py`'s worker ends."""
 LEAST = 2
 """Primary workers that Dataproc asks of every cluster that is not a single node."""
+LEAST_CONTAINERS = 1
+"""Containers of a cluster on YARN that adapts: its machines stay, so that none would save nothing, and cost a start."""
 
 
 def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
@@ -28,8 +30,7 @@ def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
     SpecError
         ``n`` is out of the spec's bounds, or the cluster is a single node.
     """
-    if workers == 0:
-        raise SpecError(f"scale: {n} given, {spec.name} is a single-node cluster", "%dask_cluster up --workers 2")
+    _refuse_single(f"scale: {n!r}", spec, workers)
     if not _within(n, spec):
         nearest = min(max(n, LEAST), spec.max_workers) if _whole(n) else LEAST
         raise SpecError(f"scale: {n!r} given, allowed is {_allowed(spec)}", f"%dask_cluster scale {nearest}")
@@ -42,13 +43,16 @@ def adaptable(spec: ClusterSpec, minimum: int | None, maximum: int | None) -> tu
     Raises
     ------
     SpecError
-        They are not between 2 and the spec's ``max_workers``, in that order.
+        They are not between 2, with runtime ``yarn`` 1, and the spec's ``max_workers``, in that order; or the cluster
+        is a single node.
     """
     low = spec.min_workers if minimum is None else minimum
     high = spec.max_workers if maximum is None else maximum
-    if not (_within(low, spec) and _within(high, spec) and low <= high):
-        hint = f"%dask_cluster adapt {LEAST} {spec.max_workers}"
-        raise SpecError(f"adapt: {low!r} to {high!r} given, allowed is {_allowed(spec)}", hint)
+    _refuse_single(f"adapt: {low!r} to {high!r}", spec, spec.workers)
+    least = LEAST_CONTAINERS if spec.runtime == "yarn" else LEAST
+    if not (_within(low, spec, least) and _within(high, spec, least) and low <= high):
+        hint = f"%dask_cluster adapt {least} {spec.max_workers}"
+        raise SpecError(f"adapt: {low!r} to {high!r} given, allowed is {_allowed(spec, least)}", hint)
     return low, high
 
 
@@ -61,13 +65,18 @@ def machines_of(workers: Iterable[Any]) -> set[str]:
     return {found["machine"] if (found := MACHINE.fullmatch(name)) else name for name in names}
 
 
-def _within(n: Any, spec: ClusterSpec) -> bool:
-    return _whole(n) and LEAST <= n <= spec.max_workers
+def _refuse_single(asked: str, spec: ClusterSpec, workers: int) -> None:
+    if workers == 0:
+        raise SpecError(f"{asked} given, {spec.name} is a single-node cluster", "%dask_cluster up --workers 2")
+
+
+def _within(n: Any, spec: ClusterSpec, least: int = LEAST) -> bool:
+    return _whole(n) and least <= n <= spec.max_workers
 
 
 def _whole(n: Any) -> bool:
     return isinstance(n, Integral) and not isinstance(n, bool)
 
 
-def _allowed(spec: ClusterSpec) -> str:
-    return f"a whole number, {LEAST} to {spec.max_workers} (max_workers)"
+def _allowed(spec: ClusterSpec, least: int = LEAST) -> str:
+    return f"a whole number, {least} to {spec.max_workers} (max_workers)"

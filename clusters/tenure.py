@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from .config import duration
@@ -24,6 +24,13 @@ RETRY = 0.2
 GRACE = 120
 """Seconds that a leaving worker has to move its data. Source: report A02, graceful decommission."""
 EXPIRY = "config.lifecycle_config.auto_delete_time"
+
+
+async def _unasked(_: int) -> None: ...
+
+
+async def _untold(_: int) -> bool:
+    return False
 
 
 class Tenure:
@@ -79,12 +86,15 @@ class Tenure:
         self._renewing = asyncio.ensure_future(keep_renewing(self.lease, self._renew, wanted))
 
     async def resize(
-        self, n: int, registered: Callable[[int], Awaitable[None]], tell_head: Callable[[int], Awaitable[None]]
+        self,
+        n: int,
+        registered: Callable[[int], Awaitable[None]] = _unasked,
+        tell_head: Callable[[int], Awaitable[bool]] = _untold,
     ) -> None:
         """Come to ``n`` workers in all and wait until so many have ``registered``; leaving ones move their data first.
 
-        The head is told as well: where workers are YARN's containers, it asks for more, or closes some before their
-        machines go.
+        The head is told as well, and says whether it starts workers: where they are YARN's containers, it asks for
+        more, or closes some before their machines go.
 
         Raises
         ------
@@ -99,6 +109,9 @@ class Tenure:
             primary, secondary = resized(n, self.spec, now.workers)
             changes, mask = _size_change(now, primary, secondary)
             if not mask:
+                if await tell_head(n):  # there may be fewer containers than machines
+                    async with self._in_time(n):
+                        await registered(n)
                 return
             shrinks = n < now.total_workers
             with self._phases.phase("scale", f"{now.total_workers} to {n} workers"):
@@ -130,17 +143,25 @@ class Tenure:
             self._renewing = None
 
     async def _resized(self, operation: Operation, n: int, registered: Callable[[int], Awaitable[None]]) -> None:
-        what, limit = f"scale {self.record.name} to {n} workers", duration("timeouts.scale")
-        following = asyncio.ensure_future(self._service.finish(operation, what, limit))
+        what = f"scale {self.record.name} to {n} workers"
+        following = asyncio.ensure_future(self._service.finish(operation, what, duration("timeouts.scale")))
         try:
-            async with asyncio.timeout(limit):
+            async with self._in_time(n):
                 await sooner(registered(n), following)
                 await following
-        except TimeoutError:
-            raise WaitTimeout(f"{what}: not all have registered after {limit} s", "%dask_cluster logs") from None
         finally:
             following.cancel()
             await self.refresh()
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self, n: int) -> AsyncIterator[None]:
+        limit = duration("timeouts.scale")
+        try:
+            async with asyncio.timeout(limit):
+                yield
+        except TimeoutError:
+            said = f"scale {self.record.name} to {n} workers: not all have registered after {limit} s"
+            raise WaitTimeout(said, "%dask_cluster logs") from None
 
     async def _update(self, config: dict[str, Any], mask: list[str], *, grace: int = 0) -> Operation:
         """Begin an update, with the lease's renewal folded in; wait for another one to end first."""

@@ -57,7 +57,8 @@ class Head(Scheduler):
     def __init__(self, **keywords: Any):
         super().__init__(**keywords)
         self.containers: Containers | None = None
-        self.handlers |= {"idle_seconds": self.idle_seconds, "resize": self.resize, "workers_state": self.workers_state}
+        asked = (self.idle_seconds, self.resize, self.adapt, self.workers_state)
+        self.handlers |= {handler.__name__: handler for handler in asked}
 
     def idle_seconds(self) -> float:
         """Return for how long there has been no task: whoever holds the lease asks."""
@@ -70,15 +71,23 @@ class Head(Scheduler):
 
         self.containers = Containers(self, metadata)
 
-    async def resize(self, n: int) -> None:
-        """Come to ``n`` workers, as far as that is the head's to do: else a machine's service starts its own."""
+    def resize(self, n: int) -> bool:
+        """Come to ``n`` workers; return whether that is the head's to do: else each machine starts its own."""
         if self.containers is not None:
-            await self.containers.resize(n)
+            self.containers.resize(n)
+        return self.containers is not None
+
+    def adapt(self, minimum: int, maximum: int, options: dict[str, Any]) -> None:
+        """Adapt the number of workers from now on, as far as that is the head's to do."""
+        if self.containers is not None:
+            self.containers.adapt(minimum, maximum, **options)
 
     def workers_state(self) -> dict[str, Any]:
-        """Return what is to be ``said`` of how the workers come, and whether that has ``failed`` for good."""
+        """Return what is to be ``said`` of how the workers come, whether that has ``failed``, and how it ``adapts``."""
         yarn = self.containers
-        return {"said": yarn.said, "failed": yarn.failed} if yarn else {"said": "", "failed": False}
+        if yarn is None:
+            return {"said": "", "failed": False, "adapts": None}
+        return {"said": yarn.said, "failed": yarn.failed, "adapts": yarn.adapts}
 
     async def close(self, *arguments: Any, **keywords: Any) -> None:
         """Give the containers back, then end as Dask's scheduler does."""

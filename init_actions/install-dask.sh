@@ -7,7 +7,7 @@
 #
 # Needs: Debian 12 (Dataproc 2.2, 2.3), the metadata server, curl, systemd; an index only where there is no archive.
 # Reads: the node's attributes, see read_attributes.
-# Writes: /opt/dask-dataproc, /etc/systemd/system/dask-{head,worker}.service, the user dask with /var/lib/dask.
+# Writes: /opt/dask-dataproc, /etc/systemd/system/dask-{head,worker,departure}.service, the user dask with /var/lib/dask.
 # Says: each step with its seconds; if one fails, why, on the last line.
 #
 # Not tried on Dataproc itself. Tried on Debian 12 nodes with a metadata server and a Cloud Storage server (tests/nodes).
@@ -93,7 +93,7 @@ read_attributes() {
   case $role/$workers/$runtime in
     Master/0/*) services=(head worker) ;;
     Master/*) services=(head) ;;
-    */yarn) services=() ;; # the head asks YARN for workers
+    */yarn) services=(departure) ;; # the head asks YARN for workers
     *) services=(worker) ;;
   esac
   built=''
@@ -380,7 +380,7 @@ unit() {
 [Unit]
 Description=Dask $1 of this Dataproc cluster
 Wants=network-online.target
-After=network-online.target dask-storage.service shared.mount
+After=network-online.target dask-storage.service shared.mount $(after "$1")
 StartLimitIntervalSec=600
 StartLimitBurst=20
 
@@ -419,6 +419,11 @@ TimeoutStopSec=150
 [Install]
 WantedBy=multi-user.target
 END
+}
+
+# after SERVICE  Print what is stopped after it: YARN's containers are on the machine until their data has left.
+after() {
+  [[ $1 != departure ]] || echo hadoop-yarn-nodemanager.service
 }
 
 # What the machine has but 1 GiB: a runaway service is ended before the system is.

@@ -40,15 +40,18 @@ class Lasting(Nanny):
         return self.process is not None and self.process.status is Status.running
 
 
-async def main(metadata: dict[str, str]) -> None:
-    """Run the machine's nannies until SIGTERM or the notice of preemption; on either, have the data moved first."""
+async def main(metadata: dict[str, str]) -> bool:
+    """Run the machine's nannies until SIGTERM or the notice of preemption; on either, have the data moved first.
+
+    Returns whether it was either, and not the cluster's end.
+    """
     dask.config.set(settings.DASK)
     loop, stop, preempted = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     server = preemption.metadata_server()
     if server:
         preemption.watch(server, lambda: loop.call_soon_threadsafe(preempted.set))
-    found = await _find_head(connection.connection_url(metadata))
+    found = await find_head(connection.connection_url(metadata))
     shapes = worker_shapes(*_machine(metadata), metadata.get("dask-workload", ""))
     name = metadata["name"]
     names = [name] if len(shapes) == 1 else [f"{name}-{number}" for number in range(len(shapes))]
@@ -59,9 +62,11 @@ async def main(metadata: dict[str, str]) -> None:
         nannies = await asyncio.gather(*starting)
         notify.ready()
         await _first(stop.wait(), preempted.wait(), *(nanny.finished() for nanny in nannies))
-        if any(nanny.works for nanny in nannies) and (stop.is_set() or preempted.is_set()):
+        told_to_go = stop.is_set() or preempted.is_set()
+        if told_to_go and any(nanny.works for nanny in nannies):
             taken = preempted.is_set() or await asyncio.to_thread(preemption.is_preempted, server)
             await _leave(nannies, taken)
+    return told_to_go
 
 
 @contextlib.asynccontextmanager
@@ -93,7 +98,7 @@ async def _nanny(
         yield nanny
 
 
-async def _find_head(url: str) -> dict[str, str]:
+async def find_head(url: str) -> dict[str, str]:
     """Return the connection to the head. What was there before us may be an earlier boot's: that one has to answer."""
     async with asyncio.timeout(settings.HEAD_TIMEOUT):
         new = await asyncio.to_thread(connection.fetch, url) is None

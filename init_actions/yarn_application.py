@@ -74,6 +74,7 @@ class ApplicationCluster(SpecCluster):
         self._finished = asyncio.Event()
         self._final: tuple[str, str | None] = ("SUCCEEDED", None)
         self._target = 0
+        self._ended = False
         if scheduler is None:
             scheduler = {"cls": Scheduler, "options": {"dashboard_address": ":0"}}
         try:
@@ -208,6 +209,7 @@ class ApplicationCluster(SpecCluster):
             except skein.SkeinError:
                 if (why := await self._why_ended()) is not None:
                     logger.error("%s", why)
+                    self._ended = True
                     self._soon(self._close)
                     return
             if self.worker_spec.keys() - self.workers.keys():
@@ -276,7 +278,8 @@ class ApplicationCluster(SpecCluster):
                 worker.forget()
             self.worker_spec.clear()
             self.workers.clear()
-            await self._dismiss()
+            if not (self._ended and isinstance(self.scheduler, Elsewhere)):
+                await self._dismiss()  # where the scheduler goes on, workers that YARN ends hand on what they hold
             await self._end(application)
         await super()._close()
         self._client = None  # the last cluster of a process ends the driver

@@ -6,26 +6,28 @@ import asyncio
 import contextlib
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from .yarn_workers import Elsewhere
 
 if TYPE_CHECKING:
     from distributed import Scheduler
+    from distributed.deploy.adaptive import Adaptive
 
     from .yarn import YarnCluster
     from .yarn_driver import Waiting
 
-PYTHON = "/opt/dask-dataproc/env/bin/python"
-"""What install-dask.sh has put on every node: a container starts from it, nothing has to be brought there."""
 SETTINGS = "/etc/dask-dataproc/node.env"
-INHERITED = ("STORAGE_EMULATOR_HOST", "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT")
-"""What of the head's own environment its containers need: where the Cloud Storage is that is not Google's."""
+INHERITED = ("PYTHONPATH", "NODE_METADATA", "STORAGE_EMULATOR_HOST", "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT")
+"""What of the head's own environment its containers need: where our programs are, and what is not Google's."""
 SCRIPT = f"""\
 set -a; [ ! -f {SETTINGS} ] || . {SETTINGS}; set +a
-export PYTHONPATH=/opt/dask-dataproc/node
-exec {PYTHON} -m {__package__}.yarn_worker
+exec {sys.executable} -m {__package__}.yarn_worker
 """
+"""The head's own Python, which install-dask.sh has put on every node: nothing has to be brought there."""
+WATCHED = {"NODE_METADATA_SERVER": ""}
+"""A container asks for no notice of preemption: its machine's own service does."""
 ATTEMPTS, PAUSE = 20, 5.0
 """Applications in a head's life, and seconds between two: YARN may be on its way up again."""
 log = logging.getLogger("distributed.yarn_head")
@@ -55,28 +57,64 @@ class Containers:
         self.failed = False
         self._scheduler, self._metadata = scheduler, metadata
         self._wanted = int(metadata["dask-workers"])
+        self._bounds: dict[str, Any] = {}
+        self._adaptive: Adaptive | None = None
         self._cluster: YarnCluster | None = None
         self._running = asyncio.ensure_future(self._run())
 
-    async def resize(self, n: int) -> None:
-        """Come to ``n`` containers; surplus ones hand their data on first. Before the first are there: note it."""
-        self._wanted = n
-        if self._cluster is not None:
-            self._cluster.scale(n)
+    def resize(self, n: int) -> None:
+        """Come to ``n`` containers and adapt no more; surplus ones hand their data on first."""
+        self._wanted, self._bounds = n, {}
+        self._steer()
+
+    def adapt(self, minimum: int, maximum: int, **options: Any) -> None:
+        """Have as many containers as the scheduler would like, from now on, in this application and those after it.
+
+        Parameters
+        ----------
+        minimum, maximum : int
+            Containers.
+        **options
+            Of Dask's ``Adaptive``.
+        """
+        self._wanted = minimum  # what an application starts with
+        self._bounds = {"minimum": minimum, "maximum": maximum} | options
+        self._steer()
+
+    @property
+    def adapts(self) -> dict[str, int] | None:
+        """Between which bounds it adapts, and how many containers are ``wanted``; None if it does not."""
+        if not self._bounds:
+            return None
+        wanted = self._wanted if self._cluster is None else len(self._cluster.worker_spec)
+        return {"minimum": self._bounds["minimum"], "maximum": self._bounds["maximum"], "wanted": wanted}
 
     async def close(self) -> None:
         """End the application."""
+        cluster = self._cluster
         self._running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._running
-        if self._cluster is not None:
-            await self._cluster.close()
+        if cluster is not None:
+            await cluster.close()
+
+    def _steer(self) -> None:
+        """Tell the application what is asked; before there is one, that is only noted."""
+        if self._adaptive is not None:
+            self._adaptive.stop()
+        if self._cluster is None:
+            return
+        if self._bounds:
+            self._adaptive = self._cluster.adapt(**self._bounds)
+        else:
+            self._cluster.scale(self._wanted)
 
     async def _run(self) -> None:
         """Have an application, another when one has ended by itself; say how it stands to whoever asks."""
         for attempt in range(ATTEMPTS):
             try:
                 self._cluster = await self._start()
+                self._steer()
                 await self._cluster.finished()
                 self.said = f"{self._cluster.app_id} has ended, another application is asked for"
             except Exception as error:  # of YARN's driver, too, which has errors of its own
@@ -93,9 +131,8 @@ class Containers:
     async def _start(self) -> YarnCluster:
         from .yarn import YarnCluster
 
-        asked = self._wanted
         cluster = await YarnCluster(
-            n_workers=asked,
+            n_workers=self._wanted,
             on_wait=self._waits,
             scheduler_class=cast(Any, lambda **_: Here(self._scheduler)),
             shutdown_scheduler=False,
@@ -104,15 +141,13 @@ class Containers:
         )
         self.said = f"{cluster.app_id} runs in queue {self._metadata['dask-queue']}"
         log.info(self.said)
-        if self._wanted != asked:
-            cluster.scale(self._wanted)
         return cluster
 
     def _options(self) -> dict[str, Any]:
         return {
-            "environment": f"python://{PYTHON}",
+            "environment": f"python://{sys.executable}",
             "worker_script": SCRIPT,
-            "worker_env": {name: os.environ[name] for name in INHERITED if name in os.environ},
+            "worker_env": WATCHED | {name: os.environ[name] for name in INHERITED if name in os.environ},
             "worker_vcores": int(self._metadata["dask-container-vcores"]),
             "worker_memory": f"{self._metadata['dask-container-memory']} MiB",
             "queue": self._metadata["dask-queue"],

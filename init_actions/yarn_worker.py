@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
+from typing import Any
+
+import dask.config
 
 from . import worker
 from .metadata import read_metadata
 from .shape import SYSTEM_CORES, SYSTEM_MEMORY
+
+PRELOADS = "distributed.worker.preload"
+LEFT = 128 + signal.SIGTERM
+"""Exit code of a container that was told to go, not by its own cluster: YARN's master replaces what has failed."""
+
+
+def main() -> int:
+    """Run the container's worker until it ends; return the exit code."""
+    dask.config.set({PRELOADS: [*dask.config.get(PRELOADS), f"{__package__}.yarn_worker"]})
+    told_to_go = asyncio.run(worker.main(in_container(read_metadata())))
+    return LEFT if told_to_go else 0
 
 
 def in_container(metadata: dict[str, str]) -> dict[str, str]:
@@ -22,5 +38,13 @@ def in_container(metadata: dict[str, str]) -> dict[str, str]:
     }
 
 
+def dask_setup(_: Any) -> None:
+    """Let the worker's process live on when YARN has SIGTERM sent to all that a container runs: it holds the data.
+
+    The nanny moves that, and then ends its worker. No SIG_IGN: what tasks start would inherit it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: None)
+
+
 if __name__ == "__main__":
-    asyncio.run(worker.main(in_container(read_metadata())))
+    sys.exit(main())

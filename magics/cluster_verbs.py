@@ -196,7 +196,8 @@ def scale(front: Front, n: int, name: str, place: Place) -> None:
 def adapt(front: Front, minimum: int, maximum: int) -> None:
     """Resize as the work asks, from MINIMUM to MAXIMUM.
 
-    Of the notebook's own cluster, for as long as the kernel lives: it is the kernel that watches.
+    Of the notebook's own cluster. The kernel watches, for as long as it lives; with runtime yarn the cluster's head
+    does, and goes on without it, on the machines that there are then. A scale ends it.
     """
     cluster = front.session.cluster if front.session else None
     if cluster is None:

@@ -161,13 +161,16 @@ def _state(record: ClusterRecord) -> list[tuple[str, str]]:
 
 def _measured(cluster: DataprocCluster) -> dict[str, Any]:
     """Return what is known of a living cluster besides its record, as JSON has it."""
-    scheduler: Any = cluster.sync(cluster.scheduler_comm.identity, n_workers=-1)
+    head: Any = cluster.scheduler_comm
+    scheduler: Any = cluster.sync(head.identity, n_workers=-1)
+    state: Any = cluster.sync(head.workers_state)
     workers = scheduler["workers"].values()
     return {
         "registered": len(workers),
         "threads": sum(worker["nthreads"] for worker in workers),
         "memory": sum(worker.get("metrics", {}).get("memory", 0) for worker in workers),
         "memory_limit": sum(worker["memory_limit"] for worker in workers),
+        "adapts": state["adapts"],
         "price_per_hour": cluster.price_per_hour,
         "cost": cluster.cost,
         "lease_left": cluster.lease.left if math.isfinite(cluster.lease.left) else None,
@@ -177,8 +180,11 @@ def _measured(cluster: DataprocCluster) -> dict[str, Any]:
 
 
 def _life(cluster: DataprocCluster, known: dict[str, Any]) -> list[tuple[str, str]]:
+    adapts = known["adapts"]
+    said = "between {minimum} and {maximum} containers, wants {wanted}"
     return [
         ("workers", f"{known['registered']} of {cluster.record.total_workers}, {known['threads']} threads"),
+        *([("adapts", said.format(**adapts))] if adapts else []),
         ("memory", f"{size(known['memory'])} of {size(known['memory_limit'])}"),
         ("price per hour", money(known["price_per_hour"])),
         ("cost so far", money(known["cost"])),

@@ -100,6 +100,16 @@ def test_adapt_grows_with_the_work_and_shrinks_without(laptop, cluster):
         assert client.submit(sum, [1, 2]).result() == 3
 
 
+def test_a_scale_ends_adapting_and_one_that_is_refused_does_not(cluster):
+    adaptive = cluster.adapt(minimum=2, maximum=4, interval="100ms", wait_count=2)
+    with pytest.raises(SpecError):
+        cluster.scale(7)
+    assert adaptive.state != "stopped"
+    cluster.scale(3)
+    assert adaptive.state == "stopped"
+    assert len(workers(cluster)) == 3
+
+
 def test_a_scale_waits_for_another_change_instead_of_failing(laptop, cluster):
     """As when a renewal of the lease, here somebody else's, has just made the cluster UPDATING."""
     service, expires = cluster._service, {"seconds": round(cluster.lease.expires)}

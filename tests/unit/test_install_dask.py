@@ -42,7 +42,7 @@ def test_shellcheck_has_nothing_to_say_of_any_script():
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("service", ["head", "worker"])
+@pytest.mark.parametrize("service", ["head", "worker", "departure"])
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 def test_systemd_understands_the_units(service, tmp_path):
     assert shutil.which("systemd-analyze"), "systemd-analyze is missing: apt-get install systemd"
@@ -55,7 +55,7 @@ def test_systemd_understands_the_units(service, tmp_path):
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("service", ["head", "worker"])
+@pytest.mark.parametrize("service", ["head", "worker", "departure"])
 def test_a_service_is_no_root_and_has_time_to_find_its_scheduler_and_to_hand_on_its_data(service):
     said = unit(service)
     assert said["ExecStart"].endswith(f"-m dask_dataproc_node.{service}")
@@ -65,17 +65,23 @@ def test_a_service_is_no_root_and_has_time_to_find_its_scheduler_and_to_hand_on_
 
 
 @pytest.mark.parametrize(
-    ("role", "workers", "services"),
-    [("Master", "2", "head"), ("Master", "0", "head worker"), ("Worker", "2", "worker")],
+    ("role", "workers", "runtime", "services"),
+    [
+        ("Master", "2", "standalone", "head"),
+        ("Master", "0", "standalone", "head worker"),
+        ("Worker", "2", "standalone", "worker"),
+        ("Master", "2", "yarn", "head"),
+        ("Worker", "2", "yarn", "departure"),
+    ],
 )
-def test_each_node_starts_what_its_role_needs(role, workers, services):
-    said = sourced(f'{attributes(role, workers)}; read_attributes; echo "${{services[@]}}"')
+def test_each_node_starts_what_its_role_needs(role, workers, runtime, services):
+    said = sourced(f'{attributes(role, workers, runtime)}; read_attributes; echo "${{services[@]}}"')
     assert said.stdout.strip() == services, said.stderr
 
 
-def test_where_yarn_starts_the_workers_other_nodes_have_no_service():
-    said = sourced(f'{attributes("Worker", "2", "yarn")}; read_attributes; echo "<${{services[*]}}>"')
-    assert said.stdout.strip() == "<>", said.stderr
+def test_a_machine_of_containers_is_stopped_before_yarn_ends_them():
+    assert "hadoop-yarn-nodemanager.service" in unit("departure")["After"]
+    assert "hadoop-yarn-nodemanager.service" not in unit("worker")["After"], "a worker need not wait for YARN"
 
 
 @pytest.mark.parametrize(
