@@ -1,9 +1,14 @@
-"""The worker in a YARN container: the program of a machine's service, of the container's name and size."""
+"""The worker in a YARN container: the program of a machine's service, of the container's name and size.
+
+It ends when the scheduler has gone, for its application does; the next head asks for another.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+
+from distributed import Nanny
 
 from . import worker
 from .metadata import read_metadata
@@ -23,4 +28,4 @@ def in_container(metadata: dict[str, str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(worker.main(in_container(read_metadata())))
+    asyncio.run(worker.main(in_container(read_metadata()), Nanny))
