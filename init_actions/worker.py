@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable
 
 import dask.config
 from distributed import Nanny
@@ -34,13 +34,9 @@ class Lasting(Nanny):
         if reason != LOST_HEAD:
             super().close_gracefully(reason)
 
-    @property
-    def works(self) -> bool:
-        """Whether its worker has registered, and so may have data."""
-        return self.process is not None and self.process.status is Status.running
 
 
-async def main(metadata: dict[str, str]) -> bool:
+async def main(metadata: dict[str, str], kind: type[Nanny] = Lasting) -> bool:
     """Run the machine's nannies until SIGTERM or the notice of preemption; on either, have the data moved first.
 
     Returns whether it was either, and not the cluster's end.
@@ -55,15 +51,14 @@ async def main(metadata: dict[str, str]) -> bool:
     shapes = worker_shapes(*_machine(metadata), metadata.get("dask-workload", ""))
     name = metadata["name"]
     names = [name] if len(shapes) == 1 else [f"{name}-{number}" for number in range(len(shapes))]
+    wanted = zip(names, shapes, strict=True)
     async with contextlib.AsyncExitStack() as running:
-        starting = (
-            running.enter_async_context(_nanny(metadata, found, *each)) for each in zip(names, shapes, strict=True)
-        )
+        starting = (running.enter_async_context(_nanny(kind, metadata, found, *each)) for each in wanted)
         nannies = await asyncio.gather(*starting)
         notify.ready()
         await _first(stop.wait(), preempted.wait(), *(nanny.finished() for nanny in nannies))
         told_to_go = stop.is_set() or preempted.is_set()
-        if told_to_go and any(nanny.works for nanny in nannies):
+        if told_to_go and any(map(_works, nannies)):
             taken = preempted.is_set() or await asyncio.to_thread(preemption.is_preempted, server)
             await _leave(nannies, taken)
     return told_to_go
@@ -71,13 +66,13 @@ async def main(metadata: dict[str, str]) -> bool:
 
 @contextlib.asynccontextmanager
 async def _nanny(
-    metadata: dict[str, str], found: dict[str, str], name: str, shape: WorkerShape
-) -> AsyncIterator[Lasting]:
+    kind: type[Nanny], metadata: dict[str, str], found: dict[str, str], name: str, shape: WorkerShape
+) -> AsyncIterator[Nanny]:
     """Give a nanny whose worker is registered, for which a dead predecessor of its name may have to be forgotten."""
     deadline = time.monotonic() + FORGOTTEN
     while True:
         try:
-            nanny = await Lasting(
+            nanny = await kind(
                 found["scheduler"],
                 name=name,
                 nthreads=shape.threads,
@@ -118,7 +113,12 @@ async def _answers(found: dict[str, str]) -> bool:
     return False
 
 
-async def _leave(nannies: Sequence[Nanny], preempted: bool) -> None:
+def _works(nanny: Nanny) -> bool:
+    """Return whether its worker has registered, and so may have data."""
+    return nanny.process is not None and nanny.process.status is Status.running
+
+
+async def _leave(nannies: list[Nanny], preempted: bool) -> None:
     """Have the head move the data of this machine's workers away; Dask never does by itself on SIGTERM."""
     seconds = preemption.NOTICE if preempted else preemption.ORDER
     workers = [nanny.worker_address for nanny in nannies]

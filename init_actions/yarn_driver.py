@@ -107,7 +107,8 @@ def _check_sizes(client: Any, spec: Any) -> None:
     nodes = [node.total_resources for node in client.get_nodes()]
     for kind, setting in (("memory", "mb"), ("vcores", "vcores")):
         said = number(f"yarn.scheduler.maximum-allocation-{setting}")
-        limits = [max(getattr(node, kind) for node in nodes)] * bool(nodes) + [said] * (said is not None)
+        largest = [max(getattr(node, kind) for node in nodes)] if nodes else []  # none yet: YARN has just begun
+        limits = largest + [said] * (said is not None)
         for name, service in spec.services.items():
             asked = getattr(service.resources, kind)
             if limits and asked > min(limits):

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from .yarn_errors import YarnError
 from .yarn_workers import Elsewhere
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Containers:
                 self.said = f"{self._cluster.app_id} has ended, another application is asked for"
             except Exception as error:  # of YARN's driver, too, which has errors of its own
                 self.said = getattr(error, "message", "") or f"YARN: {error!r}"
-                if attempt == 0:
+                if attempt == 0 and isinstance(error, YarnError):  # what was asked for is wrong, or YARN is not there
                     break
             finally:
                 self._cluster = None

@@ -1,4 +1,7 @@
-"""The worker in a YARN container: the program of a machine's service, of the container's name and size."""
+"""The worker in a YARN container: the program of a machine's service, of the container's name and size.
+
+It ends when the scheduler has gone, for its application does; the next head asks for another.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import sys
 from typing import Any
 
 import dask.config
+
+from distributed import Nanny
 
 from . import worker
 from .metadata import read_metadata
@@ -22,7 +27,7 @@ LEFT = 128 + signal.SIGTERM
 def main() -> int:
     """Run the container's worker until it ends; return the exit code."""
     dask.config.set({PRELOADS: [*dask.config.get(PRELOADS), f"{__package__}.yarn_worker"]})
-    told_to_go = asyncio.run(worker.main(in_container(read_metadata())))
+    told_to_go = asyncio.run(worker.main(in_container(read_metadata()), Nanny))
     return LEFT if told_to_go else 0
 
 
