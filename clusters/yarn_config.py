@@ -18,6 +18,9 @@ LEAST = 4 << 30
 LEAVE_MS = 90_000
 """Milliseconds from SIGTERM to SIGKILL of a container: a worker moves its data first. Source: ADR-002."""
 
+LOST_MS = 30_000
+"""Milliseconds without a word until a machine, or an application's master, counts as lost; YARN's own are 600,000."""
+
 
 def container_size(spec: ClusterSpec) -> Size:
     """Return a worker's container: one fills a machine, with 14336 MiB and 3 vcores an n2-standard-4.
@@ -43,7 +46,7 @@ def yarn_metadata(spec: ClusterSpec) -> dict[str, str]:
 
 
 def yarn_properties(spec: ClusterSpec) -> dict[str, str]:
-    """Return Dataproc's properties: the queues, what a node offers, how long a container may take to leave.
+    """Return Dataproc's properties: the queues, what a node offers, how long one may take to leave, or be silent.
 
     The Capacity Scheduler, which is Dataproc's own: it has its queues from the first moment on, where the Fair
     Scheduler would look for its file before an initialization action could have written it.
@@ -52,4 +55,5 @@ def yarn_properties(spec: ClusterSpec) -> dict[str, str]:
     queues = for_owner(spec.queue, spec.max_workers)
     memory = spec.total_workers * (container.memory + MASTER.memory)
     leave = {"yarn:yarn.nodemanager.sleep-delay-before-sigkill.ms": str(LEAVE_MS)}
-    return dataproc_properties("capacity", memory, container, queues) | leave
+    lost = {f"yarn:yarn.{what}.liveness-monitor.expiry-interval-ms": str(LOST_MS) for what in ("nm", "am")}
+    return dataproc_properties("capacity", memory, container, queues) | leave | lost
