@@ -35,7 +35,6 @@ class Lasting(Nanny):
             super().close_gracefully(reason)
 
 
-
 async def main(metadata: dict[str, str], kind: type[Nanny] = Lasting) -> bool:
     """Run the machine's nannies until SIGTERM or the notice of preemption; on either, have the data moved first.
 

@@ -12,7 +12,6 @@ import sys
 from typing import Any
 
 import dask.config
-
 from distributed import Nanny
 
 from . import worker
