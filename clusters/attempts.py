@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .errors import QuotaExceeded, Stockout
+from .sizes import in_words, resized
 from .spec import ClusterSpec
 
 MOST = 12
@@ -37,6 +38,19 @@ def next_attempt(asked: ClusterSpec, failed: Sequence[Failure]) -> ClusterSpec |
     return next((spec for spec in candidates if sum(_alike(spec, f.spec) for f in failed) < PLACES), None)
 
 
+def growths(n: int, spec: ClusterSpec, primary: int, secondary: int) -> list[tuple[int, int]]:
+    """Return the sizes to try, in order, for ``n`` workers in all; none if there are so many.
+
+    A running cluster stays in its zone and keeps its machine types: all there is to try is primary workers, which are
+    never spot ones, where there are no spot workers to be had.
+    """
+    wanted = resized(n, spec, primary)
+    if wanted == (primary, secondary):
+        return []
+    spot = wanted[1] > secondary and spec.secondary_type != STANDARD
+    return [wanted, (n - secondary, secondary)] if spot else [wanted]
+
+
 def zones_of(region: str) -> tuple[str, ...]:
     """Return the zones of ``region`` that most machine types are in; none of the region ``global``."""
     return tuple(f"{region}-{letter}" for letter in ZONES.get(region, LETTERS)) if region[-1:].isdigit() else ()
@@ -45,7 +59,7 @@ def zones_of(region: str) -> tuple[str, ...]:
 def change(before: ClusterSpec, after: ClusterSpec) -> str:
     """Say what ``after`` asks for otherwise than ``before``."""
     changes = [
-        f"{after.worker_machine}" if after.worker_machine != before.worker_machine else "",
+        in_words(after) if in_words(after) != in_words(before) else "",
         f"{after.secondary_type} secondary workers" if after.secondary_type != before.secondary_type else "",
         f"in {after.zone or 'any zone'}" if after.zone != before.zone else "",
     ]

@@ -80,7 +80,7 @@ def test_an_alternative_without_quota_is_left_out_in_every_zone():
 def test_a_change_is_told_in_words():
     assert change(ASKED, ASKED.replace(zone="us-central1-a")) == "in us-central1-a"
     after = SPOT.replace(secondary_type="non-preemptible", worker_machine="e2-standard-4")
-    assert change(SPOT, after) == "e2-standard-4 non-preemptible secondary workers"
+    assert change(SPOT, after) == "4 × e2-standard-4 non-preemptible secondary workers"
     assert change(ASKED.replace(zone="us-central1-a"), ASKED) == "in any zone"
 
 
