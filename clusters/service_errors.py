@@ -19,7 +19,10 @@ from .errors import (
 )
 from .fit import Shortfall
 
-QUOTA = re.compile(r"Insufficient '(?P<metric>[^']+)' quota\. Requested (?P<asked>[\d.]+), available (?P<left>[\d.]+)")
+NUMBER = r"\d+(?:\.\d+)?"
+QUOTA = re.compile(
+    rf"Insufficient '(?P<metric>[^']+)' quota\. Requested (?P<asked>{NUMBER}), available (?P<left>{NUMBER})"
+)
 STOCKOUT = re.compile(r"ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources|stockout", re.IGNORECASE)
 ZONE = re.compile(r"\bzones/([a-z0-9-]+)")
 PERMISSION = re.compile(r"\b(dataproc|storage|iam)\.[a-zA-Z]+\.[a-zA-Z]+\b")
