@@ -87,6 +87,6 @@ def _told(failed: Sequence[Failure]) -> Stockout | QuotaExceeded:
         hint = f"%dask_cluster up --fit   (fit=True)   takes {in_words(smaller)}"
         return QuotaExceeded(f"{error.message}; {in_words(smaller)} fits", hint, error.shortfalls)
     tried = "; ".join(change(spec, other.spec) for other in others)
-    also = f"; no more luck with {tried}" if tried else ""
+    also = f"; no more luck {tried}" if tried else ""
     told = {"zone": error.zone, "machine": error.machine, "available": error.available}
     return Stockout(f"{error.message}{also}", error.hint, **told)

@@ -8,7 +8,7 @@ import re
 
 from .errors import ClusterFailed
 
-NAMED = re.compile(r"see output in: (gs://[^\s,;]*[^\s,;.])")
+NAMED = re.compile(r"see output in: ((?:gs|file)://[^\s,;]*[^\s,;.])")
 """How the message of a failed operation names the output of an initialization action on one node."""
 LINES = 3
 TAIL = 16 << 10

@@ -84,6 +84,7 @@ class ClusterController:
         warnings = defaults.fill(cluster, request.region, zero_workers(cluster.config))
         warnings += bounded_machines(cluster)
         self._check_policy(cluster, request.region)
+        self._lifecycle.misfortune.check_quota(None, cluster)
         entry = Entry(cluster, request.region, now)
         self._inventory.add(entry)
         return self._lifecycle.begin("CREATE", request, entry, warnings)
@@ -97,6 +98,7 @@ class ClusterController:
         if POLICY in paths:
             self._check_policy(request.cluster, request.region)
         self._need(entry, "RUNNING")
+        self._lifecycle.misfortune.check_quota(entry.cluster, new)
         if paths & set(LIFECYCLE):
             entry.life_from = self._clock.now()
         return self._lifecycle.begin("UPDATE", request, entry)

@@ -5,6 +5,9 @@ ApiError
 ├── not_found()             NOT_FOUND            ResourceInfo
 ├── already_exists()        ALREADY_EXISTS       ResourceInfo
 ├── failed_precondition()   FAILED_PRECONDITION  PreconditionFailure
+├── unavailable()           UNAVAILABLE          ErrorInfo where machines are out of stock
+├── denied()                PERMISSION_DENIED
+├── exhausted()             RESOURCE_EXHAUSTED   too many calls
 └── unimplemented()         UNIMPLEMENTED        what the real service does and this one does not
 """
 
@@ -80,6 +83,22 @@ def failed_precondition(kind: str, subject: str, description: str) -> ApiError:
 def unimplemented(what: str) -> ApiError:
     """Return UNIMPLEMENTED for a thing of the real service that has no counterpart here."""
     return ApiError(code_pb2.UNIMPLEMENTED, f"{what}: the emulator does not do this")
+
+
+def unavailable(why: str, **metadata: str) -> ApiError:
+    """Return UNAVAILABLE: the connection was lost, or with ``metadata`` Compute Engine has no machines."""
+    info = error_details_pb2.ErrorInfo(reason="stockout", domain="compute.googleapis.com", metadata=metadata)
+    return ApiError(code_pb2.UNAVAILABLE, why, *[info] * bool(metadata))
+
+
+def denied(permission: str, resource: str) -> ApiError:
+    """Return PERMISSION_DENIED for one permission on ``resource``."""
+    return ApiError(code_pb2.PERMISSION_DENIED, f"Permission '{permission}' denied on resource '{resource}'")
+
+
+def exhausted(why: str) -> ApiError:
+    """Return RESOURCE_EXHAUSTED: the project calls too often."""
+    return ApiError(code_pb2.RESOURCE_EXHAUSTED, why)
 
 
 def cancelled(why: str) -> ApiError:

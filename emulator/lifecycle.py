@@ -15,6 +15,7 @@ from .descriptors import Proto
 from .errors import ApiError, aborted, internal
 from .fleet import wanted
 from .inventory import Entry, Inventory
+from .misfortune import Misfortune
 from .operations import Operations, Work
 from .schedule import set_idle
 from .stamps import enter
@@ -38,11 +39,19 @@ class Lifecycle:
     clock : Clock
     abandoned : callable
         Called with a cluster and the reason why the jobs on it cannot go on.
+    misfortune : Misfortune
+        What was asked to go wrong.
     """
 
     def __init__(
-        self, inventory: Inventory, operations: Operations, clock: Clock, abandoned: Callable[[Proto, str], None]
+        self,
+        inventory: Inventory,
+        operations: Operations,
+        clock: Clock,
+        abandoned: Callable[[Proto, str], None],
+        misfortune: Misfortune,
     ) -> None:
+        self.misfortune = misfortune
         self._inventory = inventory
         self._operations = operations
         self._clock = clock
@@ -132,7 +141,9 @@ class Lifecycle:
     async def _up(self, entry: Entry) -> Message:
         """Boot all VMs that do not run yet; RUNNING as soon as master and primary workers are ready."""
         specs = wanted(entry.cluster, entry.region)
+        await self.misfortune.before_boot(entry.cluster)
         await entry.fleet.boot(spec for name, spec in specs.items() if not entry.fleet.lives(name))
+        await self.misfortune.after_boot(entry)
         config = entry.cluster.config
         needed = [*config.master_config.instance_names[:1], *config.worker_config.instance_names]
         failures = await entry.fleet.failures(needed)
@@ -160,6 +171,8 @@ class Lifecycle:
         """Make ``entry`` what an UpdateClusterRequest asks for; VMs are booted before any is shut down."""
         specs = wanted(merged(entry.cluster, request), entry.region)
         missing = [spec for name, spec in specs.items() if "head" not in spec.programs and not entry.fleet.lives(name)]
+        if missing:
+            await self.misfortune.before_boot(merged(entry.cluster, request))
         await entry.fleet.boot(missing)
         failures = await entry.fleet.failures(spec.name for spec in missing)
         if failures:

@@ -14,7 +14,8 @@ from google.longrunning import operations_pb2
 from google.protobuf import message_factory
 
 from .descriptors import PACKAGE, SERVICES, Api, Proto
-from .errors import ApiError, internal
+from .errors import ApiError, denied, exhausted, internal, unavailable
+from .faults import Faults
 
 DETAILS = "grpc-status-details-bin"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -48,7 +49,9 @@ class Activity:
         return 0.0 if self.calls else time.monotonic() - self._last
 
 
-def handlers(api: Api, services: Mapping[str, object], activity: Activity) -> list[grpc.GenericRpcHandler]:
+def handlers(
+    api: Api, services: Mapping[str, object], activity: Activity, faults: Faults
+) -> list[grpc.GenericRpcHandler]:
     """Return the gRPC handlers of ``services``, by the service's name.
 
     An object answers ``CreateCluster`` by its method ``create_cluster``; what it has no method for is UNIMPLEMENTED.
@@ -56,7 +59,7 @@ def handlers(api: Api, services: Mapping[str, object], activity: Activity) -> li
     tables = {f"{PACKAGE}.{name}": (name, api.rpcs(name)) for name in SERVICES}
     tables["google.longrunning.Operations"] = ("Operations", _operations_rpcs())
     return [
-        grpc.method_handlers_generic_handler(full_name, _methods(services[name], rpcs, activity))
+        grpc.method_handlers_generic_handler(full_name, _methods(services[name], rpcs, activity, faults))
         for full_name, (name, rpcs) in tables.items()
     ]
 
@@ -66,10 +69,12 @@ def _operations_rpcs() -> dict[str, Proto]:
     return {method.name: message_factory.GetMessageClass(method.input_type) for method in methods}
 
 
-def _methods(service: object, rpcs: Mapping[str, Proto], activity: Activity) -> dict[str, grpc.RpcMethodHandler]:
+def _methods(
+    service: object, rpcs: Mapping[str, Proto], activity: Activity, faults: Faults
+) -> dict[str, grpc.RpcMethodHandler]:
     found = {rpc: getattr(service, snake_case(rpc), None) for rpc in rpcs}
     return {
-        rpc: grpc.unary_unary_rpc_method_handler(_guarded(method, activity), rpcs[rpc].FromString, _serialized)
+        rpc: grpc.unary_unary_rpc_method_handler(_guarded(method, activity, faults), rpcs[rpc].FromString, _serialized)
         for rpc, method in found.items()
         if method is not None
     }
@@ -84,11 +89,11 @@ def snake_case(rpc: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", rpc).lower()
 
 
-def _guarded(method: Method, activity: Activity) -> Callable[[Proto, Any], Awaitable[Proto]]:
+def _guarded(method: Method, activity: Activity, faults: Faults) -> Callable[[Proto, Any], Awaitable[Proto]]:
     async def call(request: Proto, context: grpc.aio.ServicerContext) -> Proto:
         with activity:
             try:
-                return await method(request)
+                return await _faulty(method, request, faults)
             except ApiError as error:
                 refusal = error
             except Exception as error:
@@ -98,3 +103,23 @@ def _guarded(method: Method, activity: Activity) -> Callable[[Proto, Any], Await
             return await context.abort(CODES[refusal.code], refusal.message, (rich,))
 
     return call
+
+
+async def _faulty(method: Method, request: Proto, faults: Faults) -> Proto:
+    """Answer ``request``, unless a fault was asked for that is in the way."""
+    where = {"method": method.__name__, "cluster": _cluster_name(request)}
+    if faults.take("permission", **where):
+        verb = method.__name__.partition("_")[0]
+        raise denied(f"dataproc.clusters.{verb}", f"projects/{getattr(request, 'project_id', '')}")
+    if faults.take("throttle", **where):
+        raise exhausted("Quota exceeded for quota metric 'Cluster operation requests' of service 'dataproc'")
+    if faults.take("cut", **where):
+        raise unavailable("Socket closed")
+    answer = await method(request)
+    if faults.take("lost-reply", **where):
+        raise unavailable("Connection reset by peer")
+    return answer
+
+
+def _cluster_name(request: Proto) -> str:
+    return getattr(request, "cluster_name", "") or getattr(getattr(request, "cluster", None), "cluster_name", "")

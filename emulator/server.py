@@ -17,10 +17,13 @@ import grpc.aio
 
 from ..clusters.clock import Clock
 from .clusters import ClusterController
+from .control import control
 from .descriptors import Api, Proto, load
+from .faults import Faults, JumpingClock
 from .inventory import Entry, Inventory
 from .jobs import JobController
 from .lifecycle import Lifecycle
+from .misfortune import Misfortune
 from .operations import Operations
 from .policies import AutoscalingPolicies
 from .rpc import Activity, handlers
@@ -67,13 +70,14 @@ class Emulator:
     ----------
     api : Api
     machines : Machines
-    clock : Clock
+    clock : JumpingClock
     state : Path
         Folder of what outlives the process.
     """
 
-    def __init__(self, api: Api, machines: Machines, clock: Clock, state: Path) -> None:
+    def __init__(self, api: Api, machines: Machines, clock: JumpingClock, state: Path) -> None:
         self.activity = Activity()
+        self.faults = Faults()
         self._api = api
         self._clock = clock
         self._inventory = Inventory(api, Shelf(state / "clusters"), machines)
@@ -81,7 +85,13 @@ class Emulator:
         self._runs = Runs(
             api, Shelf(state / "jobs"), self._inventory, self._operations, machines, clock, state / "drivers"
         )
-        self._lifecycle = Lifecycle(self._inventory, self._operations, clock, self._runs.abandon)
+        misfortune = Misfortune(self.faults, self._inventory, clock)
+        self._lifecycle = Lifecycle(self._inventory, self._operations, clock, self._runs.abandon, misfortune)
+        self.faults.events = {
+            "preempt": misfortune.preempt,
+            "vm-death": misfortune.vm_death,
+            "clock-jump": clock.jump,
+        }
         self._policies = AutoscalingPolicies(api, Shelf(state / "policies"), self._inventory)
 
     def services(self, diagnostics: Path) -> dict[str, object]:
@@ -118,7 +128,8 @@ class Emulator:
 async def serve(settings: Settings, machines: Machines) -> None:
     """Serve until told to end, or until nobody needs it. VMs live on."""
     state = settings.state / "emulator"
-    clock = take_up_clock(state / "clock.json", settings.clock_scale)
+    kept = take_up_clock(state / "clock.json", settings.clock_scale)
+    clock = JumpingClock(kept.origin, kept.scale)
     api = load(state)
     emulator = Emulator(api, machines, clock, state)
     emulator.recover()
@@ -127,11 +138,13 @@ async def serve(settings: Settings, machines: Machines) -> None:
         (settings.runtime / name).unlink(missing_ok=True)
     options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0)]
     server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers(handlers(api, emulator.services(state / "diagnostics"), emulator.activity))
+    server.add_generic_rpc_handlers(
+        handlers(api, emulator.services(state / "diagnostics"), emulator.activity, emulator.faults)
+    )
     server.add_insecure_port(f"unix:{path}")
     await server.start()
     path.chmod(0o600)
-    async with _redirect(settings) as redirect:
+    async with control(settings.runtime, emulator.faults), _redirect(settings) as redirect:
         _announce(settings, clock, redirect, machines)
         await _until_told(emulator.watch(settings.idle))
         await server.stop(STOP_GRACE)
