@@ -364,6 +364,8 @@ class DataprocCluster(Cluster):
         finally:
             self.status = Status.closed
             await self._service.__aexit__()
+        if isinstance(ended, DaskDataprocError):
+            left_behind(self.name, ended, ended)
         if isinstance(ended, BaseException):
             raise ended
         if isinstance(closed, BaseException) and not isinstance(closed, OSError):  # a scheduler that has gone

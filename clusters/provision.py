@@ -134,10 +134,11 @@ def living(record: ClusterRecord) -> ClusterRecord:
 
 
 def left_behind(name: str, error: BaseException, undone: DaskDataprocError) -> None:
-    """Let ``error`` say as well that ``name`` could not be deleted, for the reason ``undone``."""
-    said = f"{name} may be there still, until its lease ends: {undone.message}"
+    """Let ``error`` say as well that ``name`` could not be deleted, for the reason ``undone`` if that is another."""
+    why = "" if type(undone) is type(error) else f": {undone.message}"
+    said = f"{name} may be there still, until its lease ends{why}"
     if isinstance(error, DaskDataprocError):
-        error.message = f"{error.message}; {said}"
+        error.message, error.hint = f"{error.message}; {said}", f"%dask_cluster down {name}"
     else:
         log.warning(said)
 

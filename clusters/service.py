@@ -12,7 +12,7 @@ from typing import Any
 from .calls import answered
 from .clock import REAL, Clock
 from .config import LOCAL, duration
-from .connection import forget
+from .connection import forget, sweep
 from .errors import ClusterBusy, ClusterFailed, ClusterNotFound, ConfigError, WaitTimeout
 from .local import Endpoint, emulator_launch, emulator_ready
 from .node_output import told_by_node
@@ -24,6 +24,9 @@ LOCAL_POLL, CLOUD_POLL = (0.005, 0.03), (1.0, 5.0)
 """First and longest seconds between two looks at an operation; Google's own default lags 6.7 s behind on average."""
 LOCAL_PAUSES, CLOUD_PAUSES = (0.05, 1.0), (1.0, 10.0)
 """First and longest seconds between two tries of a call that was not answered."""
+
+SWEEP = 5.0
+"""Seconds that a deletion may be held up by what other clusters left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,17 @@ class Service:
             await self.finish(operation, f"delete {record.name}", duration("timeouts.delete"))
         if record.staging:
             await forget(record.staging, record.uuid)
+            await self._sweep(record.staging)
+
+    async def _sweep(self, staging: str) -> None:
+        """Take the keys of clusters that have gone by their leases out of staging too, if that can be done."""
+
+        async def living() -> set[str]:
+            return {record.uuid for record in await self.list()}
+
+        with contextlib.suppress(Exception):  # each file system has its own errors, and the cluster is deleted by now
+            async with asyncio.timeout(SWEEP):
+                await sweep(staging, f"{self.project}/{self.region}", living)
 
     async def _gone(self, record: ClusterRecord) -> None:
         limit = duration("timeouts.delete")

@@ -23,7 +23,7 @@ NUMBER = r"\d+(?:\.\d+)?"
 QUOTA = re.compile(
     rf"Insufficient '(?P<metric>[^']+)' quota\. Requested (?P<asked>{NUMBER}), available (?P<left>{NUMBER})"
 )
-STOCKOUT = re.compile(r"ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources|stockout", re.IGNORECASE)
+STOCKOUT = re.compile(r"ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources")
 ZONE = re.compile(r"\bzones/([a-z0-9-]+)")
 PERMISSION = re.compile(r"\b(dataproc|storage|iam)\.[a-zA-Z]+\.[a-zA-Z]+\b")
 ROLES = {

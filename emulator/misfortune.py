@@ -12,7 +12,7 @@ from ..clusters.clock import Clock
 from .descriptors import Proto
 from .errors import ApiError, internal, invalid, unavailable
 from .faults import Faults
-from .fleet import sizes
+from .fleet import sizes, wanted
 from .inventory import Entry, Inventory
 from .vms import Vm
 
@@ -33,7 +33,7 @@ class Misfortune:
 
     def __init__(self, faults: Faults, inventory: Inventory, clock: Clock) -> None:
         self._faults, self._inventory, self._clock = faults, inventory, clock
-        self._cutting: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def check_quota(self, before: Proto | None, after: Proto) -> None:
         """Refuse a cluster that takes more than ``available`` of the quota ``metric`` (CPUS) beyond what it has."""
@@ -91,12 +91,17 @@ class Misfortune:
         """Give ``count`` secondary workers (all) their notice, and cut their power half a minute later."""
         vms = [(e, vm) for e in self._inventory for vm in e.fleet.vms.values() if "-sw-" in vm.name]
         vms = [(e, vm) for e, vm in vms if settings.get("cluster", e.cluster.cluster_name) == e.cluster.cluster_name]
-        for _, vm in vms[: int(settings.get("count", len(vms)))]:
-            with suppress(ProcessLookupError):
-                os.kill(vm.pid, signal.SIGTERM)
-            cutting = asyncio.ensure_future(_cut(vm, NOTICE))
-            self._cutting.add(cutting)
-            cutting.add_done_callback(self._cutting.discard)
+        for entry, vm in vms[: int(settings.get("count", len(vms)))]:
+            leaving = asyncio.ensure_future(self._preempt(entry, vm))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    async def _preempt(self, entry: Entry, vm: Vm) -> None:
+        """Power one machine off, and boot another in its place, as an instance group does while its cluster lives."""
+        await entry.fleet.shutdown([vm.name], NOTICE)
+        spec = wanted(entry.cluster, entry.region).get(vm.name)
+        if spec is not None and entry.state() in ("CREATING", "RUNNING", "UPDATING"):
+            await entry.fleet.boot([spec])
 
     async def vm_death(self, settings: dict[str, str]) -> None:
         """Cut the power of the machine ``vm``, or of the first worker of ``cluster``."""
@@ -104,14 +109,9 @@ class Misfortune:
             for vm in entry.fleet.vms.values():
                 mine = settings.get("cluster", entry.cluster.cluster_name) == entry.cluster.cluster_name
                 if mine and (vm.name == settings["vm"] if "vm" in settings else "-w-" in vm.name):
-                    await _cut(vm, 0)
+                    with suppress(ProcessLookupError):
+                        os.killpg(vm.pid, signal.SIGKILL)
                     return
-
-
-async def _cut(vm: Vm, notice: float) -> None:
-    await asyncio.sleep(notice)
-    with suppress(ProcessLookupError):
-        os.killpg(vm.pid, signal.SIGKILL)
 
 
 def _vcpus(cluster: Proto) -> int:

@@ -109,8 +109,8 @@ async def _faulty(method: Method, request: Proto, faults: Faults) -> Proto:
     """Answer ``request``, unless a fault was asked for that is in the way."""
     where = {"method": method.__name__, "cluster": _cluster_name(request)}
     if faults.take("permission", **where):
-        verb = method.__name__.partition("_")[0]
-        raise denied(f"dataproc.clusters.{verb}", f"projects/{getattr(request, 'project_id', '')}")
+        verb, _, what = method.__name__.partition("_")
+        raise denied(f"dataproc.{what.rstrip('s')}s.{verb}", f"projects/{getattr(request, 'project_id', '')}")
     if faults.take("throttle", **where):
         raise exhausted("Quota exceeded for quota metric 'Cluster operation requests' of service 'dataproc'")
     if faults.take("cut", **where):

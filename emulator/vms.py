@@ -161,6 +161,7 @@ class Machines(abc.ABC):
                 os.kill(vm.pid, signal.SIGTERM)  # its first process alone, as systemd's KillMode=mixed does
                 await asyncio.wait([self.ended(vm)], timeout=grace)
             with contextlib.suppress(ProcessLookupError):
+                os.kill(vm.pid, signal.SIGKILL)  # a moment after its fork it leads no group yet
                 os.killpg(vm.pid, signal.SIGKILL)
             await asyncio.wait([self.ended(vm)], timeout=5)
         self._ready.pop(vm.key, None)

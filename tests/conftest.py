@@ -25,6 +25,11 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let more be tried than there is time for every day."""
+    parser.addoption("--schedules", type=int, default=12, help="random fault schedules to try")
+
+
 class Laptop:
     """A user's folders of their own, so that what is started from them is found, and ended by pid.
 
@@ -173,6 +178,10 @@ class FaultsOf:
     def left(self) -> list[dict[str, Any]]:
         """Those that have not happened yet."""
         return emulator_faults()
+
+    def clear(self) -> None:
+        """Let nothing more go wrong."""
+        emulator_faults_clear()
 
 
 @pytest.fixture

@@ -67,6 +67,10 @@ def test_too_many_calls_are_that_over_grpc_and_over_rest(error):
     assert isinstance(translate(error, "create c"), Throttled)
 
 
+def test_a_cluster_called_stockout_is_none():
+    assert not isinstance(translate(google.NotFound("Not found: Cluster stockout"), "create stockout"), Stockout)
+
+
 def test_what_else_ends_a_call_or_an_operation_is_said_as_it_came():
     assert type(translate(google.InternalServerError("a\nb"), "create c")) is ServiceError
     error = failed("INTERNAL", "c-w-0 did not start")
