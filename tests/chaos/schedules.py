@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
+import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +20,7 @@ from typing import Any
 
 import dask
 from distributed import Client
+from distributed.client import FutureCancelledError
 
 from dask_dataproc import DaskDataprocError, DataprocCluster
 from dask_dataproc.clusters.local import emulator_fault, emulator_faults_clear, emulator_start
@@ -25,6 +29,10 @@ from dask_dataproc.clusters.phases import UP, Phase
 MOMENTS = (*UP, "computing", "scale", "adapting", "down")
 BOUNDS = {"call": "2s", "create": "15s", "scale": "6s", "delete": "10s"}
 HOUR = 3600
+LONGEST = 75.0
+"""Seconds after which a session hangs: the sum of its bounds, with retries."""
+KILL = "kernel-death"
+FORK = multiprocessing.get_context("fork")
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,11 @@ class Fault:
 
 
 def schedule(seed: int) -> list[Fault]:
-    """Return the faults of session ``seed``: one to five."""
+    """Return the faults of session ``seed``: one to five; the clock does not jump where nobody could put it right."""
     chance = random.Random(seed)
-    return [_fault(chance) for _ in range(chance.randint(1, 5))]
+    faults = [_fault(chance) for _ in range(chance.randint(1, 5))]
+    killed = any(fault.kind == KILL for fault in faults)
+    return [fault for fault in faults if not (killed and fault.kind == "clock-jump")]
 
 
 def _fault(chance: random.Random) -> Fault:
@@ -57,9 +67,10 @@ def _fault(chance: random.Random) -> Fault:
         "preempt": {},
         "vm-death": {},
         "clock-jump": {"seconds": chance.choice([-HOUR, HOUR, 3 * HOUR])},
+        KILL: {},
     }
     kind = chance.choice(list(settings))
-    times = chance.choice([1, 1, 2, 5, 100]) if kind not in ("preempt", "vm-death", "clock-jump") else 1
+    times = chance.choice([1, 1, 2, 5, 100])
     return Fault(chance.choice(MOMENTS), kind, times, settings[kind])
 
 
@@ -71,12 +82,16 @@ def struck(seed: int) -> Iterator[Callable[[str], None]]:
     def at(moment: str) -> None:
         for fault in [fault for fault in waiting if fault.moment == moment]:
             waiting.remove(fault)
+            if fault.kind == KILL:
+                os.kill(os.getpid(), signal.SIGKILL)
             emulator_fault(fault.kind, fault.times, **fault.settings)
 
     try:
         yield at
     finally:
         emulator_faults_clear()
+        ahead = sum(f.settings["seconds"] for f in schedule(seed) if f.kind == "clock-jump" and f not in waiting)
+        emulator_fault("clock-jump", seconds=-ahead)
 
 
 def session(seed: int) -> str:
@@ -93,7 +108,7 @@ def session(seed: int) -> str:
                 name=f"seed-{seed}", n_workers=2, **spec, fit=bool(seed % 3), on_phase=on_phase
             ) as cluster:
                 _work(cluster, at)
-        except (DaskDataprocError, OSError) as error:
+        except (DaskDataprocError, OSError, FutureCancelledError) as error:  # the last where the head has gone
             return f"{type(error).__name__}: {error}"
     return "fine"
 
@@ -109,10 +124,27 @@ def _work(cluster: DataprocCluster, at: Callable[[str], None]) -> None:
         assert client.submit(sum, slow).result(timeout="10s") == sum(range(20))
 
 
+def in_a_kernel(seed: int) -> str:
+    """Return how session ``seed`` ended, in a process of its own, which may be killed."""
+    ours, theirs = FORK.Pipe()
+    kernel = FORK.Process(target=lambda: theirs.send(session(seed)))
+    kernel.start()
+    theirs.close()
+    kernel.join(LONGEST)
+    if kernel.is_alive():
+        kernel.kill()
+        return "hung"
+    emulator_faults_clear()
+    try:
+        return ours.recv()
+    except EOFError:
+        return "killed" if kernel.exitcode == -signal.SIGKILL else f"failed with status {kernel.exitcode}"
+
+
 if __name__ == "__main__":
     emulator_start()
     for seed in map(int, sys.argv[1:]):
         began = time.monotonic()
-        ended = session(seed)
+        ended = in_a_kernel(seed)
         told = {"seed": seed, "seconds": time.monotonic() - began, "ended": ended}
         print(json.dumps(told | {"faults": [asdict(fault) for fault in schedule(seed)]}), flush=True)

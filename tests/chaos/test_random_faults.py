@@ -13,8 +13,6 @@ from dask_dataproc import DataprocCluster
 
 SESSIONS = Path(__file__).with_name("schedules.py")
 SCALE, LEASE = 240, 1200
-LONGEST = 75.0
-"""Seconds that a session may take: the sum of its bounds, with retries."""
 EACH = 10.0
 """Seconds that a session takes on average, at most."""
 LAPTOPS = 2
@@ -36,7 +34,7 @@ def test_after_one_lease_nothing_is_left_of_random_sessions(new_laptop, request)
     for each in told:
         print(json.dumps(each))
     assert sorted(each["seed"] for each in told) == list(range(number))
-    assert max(each["seconds"] for each in told) < LONGEST
+    assert not [each for each in told if each["ended"].startswith(("hung", "failed"))]
     for laptop in laptops:
         laptop.until(lambda laptop=laptop: not laptop.clusters(), timeout=LEASE / SCALE + 10)
         with laptop.here():
