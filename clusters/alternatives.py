@@ -84,7 +84,7 @@ def _told(failed: Sequence[Failure]) -> Stockout | QuotaExceeded:
         smaller = largest(spec, error.shortfalls)
         if smaller is None:
             return error
-        hint = f"%dask_cluster up --fit   (fit=True)   takes {in_words(smaller)}"
+        hint = f"%dask_cluster up --fit   (or fit=True: takes {in_words(smaller)})"
         return QuotaExceeded(f"{error.message}; {in_words(smaller)} fits", hint, error.shortfalls)
     tried = "; ".join(change(spec, other.spec) for other in others)
     also = f"; no more luck {tried}" if tried else ""

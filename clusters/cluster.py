@@ -178,7 +178,7 @@ class DataprocCluster(Cluster):
                     await self._service.__aenter__()
                 await in_turn(self.spec, self._up, self._undo, self._phases, fit=self._fit)
         except BaseException as error:
-            await asyncio.shield(self._give_up(error))
+            await to_its_end(self._give_up(error))
             if isinstance(error, TimeoutError) and not isinstance(error, WaitTimeout):
                 raise WaitTimeout(f"{self.name}: not up after {limit} s; it has been deleted") from error
             raise

@@ -69,7 +69,7 @@ def test_a_short_quota_is_said_in_one_line_with_what_fits(laptop, faults):
         DataprocCluster(name="greedy", n_workers=6)
     asked = "create greedy: 28 CPUS asked, 21 left in the project's quota; 4 × n2-standard-4 fits"
     assert caught.value.lines() == (
-        f"QuotaExceeded: {asked}\n  Try:  %dask_cluster up --fit   (fit=True)   takes 4 × n2-standard-4"
+        f"QuotaExceeded: {asked}\n  Try:  %dask_cluster up --fit   (or fit=True: takes 4 × n2-standard-4)"
     )
     assert "greedy" not in laptop.clusters()
 
