@@ -39,10 +39,13 @@ async def control(folder: Path, faults: Faults) -> AsyncIterator[None]:
 async def _answer(faults: Faults, line: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(line)
+        struck = []
         if asked["do"] == "ask":
-            await faults.ask(asked["kind"], asked.get("times", 1), asked.get("settings"))
+            struck = await faults.ask(asked["kind"], asked.get("times", 1), asked.get("settings"))
         elif asked["do"] == "clear":
             faults.clear()
-        return {"faults": faults.listed()}
-    except (KeyError, TypeError, ValueError) as error:
-        return {"error": str(error)}
+        elif asked["do"] != "list":
+            raise ValueError(f"do: {asked['do']!r} given, allowed is ask, list or clear")
+        return {"faults": faults.listed(), "struck": struck}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return {"error": f"{error}" if type(error) is ValueError else f"no request: {error!r}"}

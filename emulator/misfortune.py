@@ -1,131 +1,172 @@
-"""What faults do to clusters: machines that are not to be had, do not come, fail, or die."""
+"""What stands in the way of clusters that come up or grow: quotas, zones without room, and the faults asked for."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from contextlib import suppress
-from pathlib import Path
+from collections import Counter
+from collections.abc import Sequence
 
 from ..clusters.clock import Clock
+from .capacity import DISKS, Batch, Limits, Shortfall, batches, demand, zones_of
 from .descriptors import Proto
-from .errors import ApiError, internal, invalid, unavailable
-from .faults import Faults
-from .fleet import sizes, wanted
+from .errors import ApiError, quota, stockout
+from .faults import Fault, Faults
+from .init_output import failed_action
 from .inventory import Entry, Inventory
-from .vms import Vm
-
-NOTICE = 30.0
-"""Real seconds between the notice and the power cut of a preempted machine."""
-GROUPS = ("master_config", "worker_config", "secondary_worker_config")
+from .vms import VmSpec
 
 
 class Misfortune:
-    """Lets the faults that wait happen to clusters that come up, grow or run.
+    """Lets clusters have what there is, and fail as was asked for.
 
     Parameters
     ----------
     faults : Faults
+    limits : Limits
     inventory : Inventory
     clock : Clock
     """
 
-    def __init__(self, faults: Faults, inventory: Inventory, clock: Clock) -> None:
-        self._faults, self._inventory, self._clock = faults, inventory, clock
-        self._leaving: set[asyncio.Task[None]] = set()
+    def __init__(self, faults: Faults, limits: Limits, inventory: Inventory, clock: Clock) -> None:
+        self._faults, self._limits, self._inventory, self._clock = faults, limits, inventory, clock
 
-    def check_quota(self, before: Proto | None, after: Proto) -> None:
-        """Refuse a cluster that takes more than ``available`` of the quota ``metric`` (CPUS) beyond what it has."""
-        fault = self._faults.next("quota", cluster=after.cluster_name)
-        if fault is None:
-            return
-        metric, available = fault.settings.get("metric", "CPUS"), float(fault.settings.get("available", "0"))
-        asked = _vcpus(after) - (_vcpus(before) if before is not None else 0)
-        if asked > available:
+    def check_quota(self, region: str, after: Proto, entry: Entry | None = None) -> None:
+        """Refuse ``after``, what a new cluster or ``entry`` is to be, where a quota is short; take note of it else.
+
+        Raises
+        ------
+        ApiError
+            INVALID_ARGUMENT.
+        """
+        asked = demand(after.config)
+        more = Counter(asked)
+        more.subtract(_usage(entry) if entry else {})
+        if short := self._short(region, after.cluster_name, more):
+            raise quota(short)
+        if entry:
+            entry.booked = asked
+
+    def zone(self, region: str) -> str:
+        """Return where auto-placement puts a cluster: the first zone that is not known to be full."""
+        zones = zones_of(region)
+        return next((zone for zone in zones if self._room(zone) > 0), zones[0])
+
+    def in_stock(self, entry: Entry, names: Sequence[str]) -> bool:
+        """Return whether the VMs ``names`` of a cluster are to be had; no fault is spent by asking."""
+        return not self._out_of_stock(entry, entry.cluster, names)
+
+    async def boot(
+        self, entry: Entry, becoming: Proto, specs: Sequence[VmSpec], needed: Sequence[str]
+    ) -> dict[str, str]:
+        """Boot VMs of ``entry``; return those of the ``needed`` ones that are not going to be ready, and why.
+
+        Parameters
+        ----------
+        entry : Entry
+        becoming : Cluster
+            Its definition, or the one that it gets.
+        specs : sequence of VmSpec
+            The VMs to boot.
+        needed : sequence of str
+            The names of VMs to wait for.
+
+        Raises
+        ------
+        ApiError
+            UNAVAILABLE: its zone has no such machines; none was booted.
+        """
+        name = becoming.cluster_name
+        if specs and (slow := self._faults.take("slow-create", cluster=name)):
+            await self._clock.sleep(slow.settings["seconds"])
+        absent = self._absent(name, [spec.name for spec in specs])
+        # From here to the boot nothing is waited for, so that two clusters do not get the same room.
+        if found := self._out_of_stock(entry, becoming, [spec.name for spec in specs]):
+            raise self._stockout(becoming, *found)
+        await entry.fleet.boot([spec for spec in specs if spec.name not in absent])
+        failures = await entry.fleet.failures(vm for vm in needed if vm not in absent)
+        failures |= await self._init_action(becoming, [spec.name for spec in specs if spec.name in needed])
+        if absent:
+            await self._clock.sleep(max(fault.settings["seconds"] for fault in absent.values()))
+            primary = becoming.config.worker_config
+            least = primary.min_num_instances or primary.num_instances
+            came = primary.num_instances - len(absent)
+            why = f"Operation timed out: Only {came} out of {least} minimum required node managers running."
+            failures |= dict.fromkeys(absent, why)
+        return failures
+
+    def _short(self, region: str, name: str, asked: Counter[str]) -> list[Shortfall]:
+        """Return which quotas ``asked`` is too much for: those of the faults, then the project's."""
+        short = {}
+        for fault in self._faults.waiting("quota", cluster=name):
+            left = fault.settings["available"]
+            found = [Shortfall(m, asked[m], left) for m in fault.settings["metric"] if asked[m] > left]
+            short |= {shortfall.metric: shortfall for shortfall in found}
+            if found:
+                self._faults.spend(fault)
+        used = sum((_usage(e) for e in self._inventory if e.region == region), Counter[str]())
+        for metric, limit in self._limits.quotas.items():
+            left = max(0, limit - used[metric])
+            if asked[metric] > left:
+                short.setdefault(metric, Shortfall(metric, asked[metric], left))
+        return list(short.values())
+
+    def _out_of_stock(self, entry: Entry, becoming: Proto, names: Sequence[str]) -> tuple[Batch, Fault | None] | None:
+        """Return which of the VMs are not to be had, and the fault that says so, if it is one."""
+        wanted, zone = list(batches(becoming.config, names)), _zone(becoming)
+        for batch in wanted:
+            where = {"zones": zone, "machine": batch.machine, "spot": str(batch.spot).lower()}
+            if faults := self._faults.waiting("stockout", cluster=becoming.cluster_name, **where):
+                return batch, faults[0]
+        again = sum(name in entry.fleet.vms for name in names)
+        if wanted and sum(batch.number for batch in wanted) - again > self._room(zone):
+            return wanted[0], None
+        return None
+
+    def _stockout(self, cluster: Proto, batch: Batch, fault: Fault | None) -> ApiError:
+        zone = _zone(cluster)
+        if fault is not None:
             self._faults.spend(fault)
-            said = f"Insufficient '{metric}' quota. Requested {asked:.1f}, available {available:.1f}."
-            raise ApiError(invalid([("", "")]).code, f"Multiple validation errors:\n - {said}")
+            available = fault.settings["zonesAvailable"]
+        else:
+            available = [z for z in zones_of(zone.rpartition("-")[0]) if z != zone and self._room(z) >= batch.number]
+        return stockout(cluster.project_id, zone, batch.machine, available)
 
-    async def before_boot(self, cluster: Proto) -> None:
-        """Be slow, or out of stock.
+    def _room(self, zone: str) -> float:
+        """Return how many more VMs ``zone`` has room for."""
+        there = sum(len(entry.fleet) for entry in self._inventory if _zone(entry.cluster) == zone)
+        return self._limits.zones.get(zone, float("inf")) - there
 
-        Raises
-        ------
-        ApiError
-            UNAVAILABLE: the zone has no such machines.
-        """
-        if slow := self._faults.take("slow-create", cluster=cluster.cluster_name):
-            await self._clock.sleep(float(slow.settings.get("seconds", "600")))
-        zone = cluster.config.gce_cluster_config.zone_uri.rpartition("/")[2]
-        kinds = {getattr(cluster.config, group).machine_type_uri.rpartition("/")[2] for group in GROUPS[:2]}
-        spot = cluster.config.secondary_worker_config.is_preemptible
-        fault = self._faults.next("stockout", cluster=cluster.cluster_name, spot=str(bool(spot)).lower())
-        if fault is None or zone not in fault.settings.get("zones", str(zone)).split(","):
-            return
-        machine = fault.settings.get("machine", "")
-        if machine and machine not in kinds:
-            return
-        self._faults.spend(fault)
-        told = {"zone": zone} | ({"vmType": machine} if machine else {})
-        told |= {key: fault.settings[key] for key in ("zonesAvailable",) if key in fault.settings}
-        why = "does not have enough resources available to fulfill the request. '(resource type:compute)'."
-        raise unavailable(f"The zone 'projects/{cluster.project_id}/zones/{zone}' {why}", **told)
+    def _absent(self, cluster: str, names: Sequence[str]) -> dict[str, Fault]:
+        """Return the primary workers among ``names`` that will never come: the one of that number, or the last."""
+        primary = [name for name in names if name.startswith(f"{cluster}-w-")]
+        for fault in self._faults.waiting("missing-worker", cluster=cluster):
+            number = fault.settings["worker"]
+            found = primary[-1:] if number is None else [n for n in primary if n == f"{cluster}-w-{number}"]
+            if found:
+                return {found[0]: self._faults.spend(fault)}
+        return {}
 
-    async def after_boot(self, entry: Entry) -> None:
-        """Have an initialization action fail, or a primary worker not come.
-
-        Raises
-        ------
-        ApiError
-            INTERNAL: the cluster is in ERROR.
-        """
-        name = entry.cluster.cluster_name
-        if fault := self._faults.take("init-action", cluster=name):
-            raise internal(_init_action(entry, fault.settings))
-        if fault := self._faults.take("missing-worker", cluster=name):
-            await self._clock.sleep(float(fault.settings.get("seconds", "600")))
-            raise internal(f"Timed out waiting for 1 node: {name}-w-{fault.settings.get('worker', '1')} did not come.")
-
-    async def preempt(self, settings: dict[str, str]) -> None:
-        """Give ``count`` secondary workers (all) their notice, and cut their power half a minute later."""
-        vms = [(e, vm) for e in self._inventory for vm in e.fleet.vms.values() if "-sw-" in vm.name]
-        vms = [(e, vm) for e, vm in vms if settings.get("cluster", e.cluster.cluster_name) == e.cluster.cluster_name]
-        for entry, vm in vms[: int(settings.get("count", len(vms)))]:
-            leaving = asyncio.ensure_future(self._preempt(entry, vm))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-
-    async def _preempt(self, entry: Entry, vm: Vm) -> None:
-        """Power one machine off, and boot another in its place, as an instance group does while its cluster lives."""
-        await entry.fleet.shutdown([vm.name], NOTICE)
-        spec = wanted(entry.cluster, entry.region).get(vm.name)
-        if spec is not None and entry.state() in ("CREATING", "RUNNING", "UPDATING"):
-            await entry.fleet.boot([spec])
-
-    async def vm_death(self, settings: dict[str, str]) -> None:
-        """Cut the power of the machine ``vm``, or of the first worker of ``cluster``."""
-        for entry in self._inventory:
-            for vm in entry.fleet.vms.values():
-                mine = settings.get("cluster", entry.cluster.cluster_name) == entry.cluster.cluster_name
-                if mine and (vm.name == settings["vm"] if "vm" in settings else "-w-" in vm.name):
-                    with suppress(ProcessLookupError):
-                        os.killpg(vm.pid, signal.SIGKILL)
-                    return
+    async def _init_action(self, cluster: Proto, names: Sequence[str]) -> dict[str, str]:
+        """Return the VM among ``names`` whose initialization action is to fail, and what Dataproc says of it."""
+        for fault in self._faults.waiting("init-action", cluster=cluster.cluster_name):
+            nodes = fault.settings["node"] or cluster.config.master_config.instance_names[:1]
+            if failed := next((name for name in names if name in nodes), ""):
+                told = self._faults.spend(fault).settings
+                await self._clock.sleep(told["seconds"])
+                why = await asyncio.to_thread(failed_action, cluster, failed, told["exit"], told["output"])
+                return {failed: why}
+        return {}
 
 
-def _vcpus(cluster: Proto) -> int:
-    groups = (getattr(cluster.config, name) for name in GROUPS)
-    return sum(group.num_instances * sizes(group)[0].vcpus for group in groups if group.num_instances)
+def _usage(entry: Entry) -> Counter[str]:
+    """Return what of the quotas a cluster takes now, or will when the change under way is done."""
+    config, state = entry.cluster.config, entry.state()
+    if state == "STOPPED":
+        return Counter({metric: n for metric, n in demand(config).items() if metric in DISKS})
+    if state == "ERROR":
+        return demand(config, entry.fleet.names)
+    return demand(config) | entry.booked
 
 
-def _init_action(entry: Entry, settings: dict[str, str]) -> str:
-    """Write what the action said where Dataproc puts it, and return the operation's error."""
-    staging = entry.cluster.config.gce_cluster_config.metadata.get("dask-staging", "").removeprefix("file://")
-    node = f"{entry.cluster.cluster_name}-m"
-    output = Path(staging, "google-cloud-dataproc-metainfo", entry.cluster.cluster_uuid, node)
-    output.mkdir(parents=True, exist_ok=True)
-    file = output / "dataproc-initialization-script-0_output"
-    file.write_text(settings.get("output", "begins\nno space left on device\n"))
-    action = "Failed action 'install-dask.sh'"
-    return f"Initialization action failed. {action}, see output in: {file.as_uri()}."
+def _zone(cluster: Proto) -> str:
+    return cluster.config.gce_cluster_config.zone_uri.rpartition("/")[2]

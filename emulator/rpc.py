@@ -13,15 +13,13 @@ import grpc.aio
 from google.longrunning import operations_pb2
 from google.protobuf import message_factory
 
+from .calls import Calls, Method
 from .descriptors import PACKAGE, SERVICES, Api, Proto
-from .errors import ApiError, denied, exhausted, internal, unavailable
-from .faults import Faults
+from .errors import ApiError, internal
 
 DETAILS = "grpc-status-details-bin"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 log = logging.getLogger(__name__)
-
-Method = Callable[[Proto], Awaitable[Proto]]
 
 
 class Activity:
@@ -50,7 +48,7 @@ class Activity:
 
 
 def handlers(
-    api: Api, services: Mapping[str, object], activity: Activity, faults: Faults
+    api: Api, services: Mapping[str, object], activity: Activity, calls: Calls
 ) -> list[grpc.GenericRpcHandler]:
     """Return the gRPC handlers of ``services``, by the service's name.
 
@@ -59,9 +57,15 @@ def handlers(
     tables = {f"{PACKAGE}.{name}": (name, api.rpcs(name)) for name in SERVICES}
     tables["google.longrunning.Operations"] = ("Operations", _operations_rpcs())
     return [
-        grpc.method_handlers_generic_handler(full_name, _methods(services[name], rpcs, activity, faults))
+        grpc.method_handlers_generic_handler(full_name, _methods(services[name], rpcs, activity, calls))
         for full_name, (name, rpcs) in tables.items()
     ]
+
+
+def methods(api: Api) -> list[str]:
+    """Return the names of the methods that answer calls of ``api``."""
+    tables = [*(api.rpcs(name) for name in SERVICES), _operations_rpcs()]
+    return [snake_case(rpc) for table in tables for rpc in table]
 
 
 def _operations_rpcs() -> dict[str, Proto]:
@@ -70,11 +74,11 @@ def _operations_rpcs() -> dict[str, Proto]:
 
 
 def _methods(
-    service: object, rpcs: Mapping[str, Proto], activity: Activity, faults: Faults
+    service: object, rpcs: Mapping[str, Proto], activity: Activity, calls: Calls
 ) -> dict[str, grpc.RpcMethodHandler]:
     found = {rpc: getattr(service, snake_case(rpc), None) for rpc in rpcs}
     return {
-        rpc: grpc.unary_unary_rpc_method_handler(_guarded(method, activity, faults), rpcs[rpc].FromString, _serialized)
+        rpc: grpc.unary_unary_rpc_method_handler(_guarded(method, activity, calls), rpcs[rpc].FromString, _serialized)
         for rpc, method in found.items()
         if method is not None
     }
@@ -89,11 +93,11 @@ def snake_case(rpc: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", rpc).lower()
 
 
-def _guarded(method: Method, activity: Activity, faults: Faults) -> Callable[[Proto, Any], Awaitable[Proto]]:
+def _guarded(method: Method, activity: Activity, calls: Calls) -> Callable[[Proto, Any], Awaitable[Proto]]:
     async def call(request: Proto, context: grpc.aio.ServicerContext) -> Proto:
         with activity:
             try:
-                return await _faulty(method, request, faults)
+                return await calls.answer(method, request)
             except ApiError as error:
                 refusal = error
             except Exception as error:
@@ -103,23 +107,3 @@ def _guarded(method: Method, activity: Activity, faults: Faults) -> Callable[[Pr
             return await context.abort(CODES[refusal.code], refusal.message, (rich,))
 
     return call
-
-
-async def _faulty(method: Method, request: Proto, faults: Faults) -> Proto:
-    """Answer ``request``, unless a fault was asked for that is in the way."""
-    where = {"method": method.__name__, "cluster": _cluster_name(request)}
-    if faults.take("permission", **where):
-        verb, _, what = method.__name__.partition("_")
-        raise denied(f"dataproc.{what.rstrip('s')}s.{verb}", f"projects/{getattr(request, 'project_id', '')}")
-    if faults.take("throttle", **where):
-        raise exhausted("Quota exceeded for quota metric 'Cluster operation requests' of service 'dataproc'")
-    if faults.take("cut", **where):
-        raise unavailable("Socket closed")
-    answer = await method(request)
-    if faults.take("lost-reply", **where):
-        raise unavailable("Connection reset by peer")
-    return answer
-
-
-def _cluster_name(request: Proto) -> str:
-    return getattr(request, "cluster_name", "") or getattr(getattr(request, "cluster", None), "cluster_name", "")

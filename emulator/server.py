@@ -16,6 +16,8 @@ from pathlib import Path
 import grpc.aio
 
 from ..clusters.clock import Clock
+from .calls import Calls
+from .capacity import Limits
 from .clusters import ClusterController
 from .control import control
 from .descriptors import Api, Proto, load
@@ -23,10 +25,11 @@ from .faults import Faults, JumpingClock
 from .inventory import Entry, Inventory
 from .jobs import JobController
 from .lifecycle import Lifecycle
+from .losses import Losses
 from .misfortune import Misfortune
 from .operations import Operations
 from .policies import AutoscalingPolicies
-from .rpc import Activity, handlers
+from .rpc import Activity, handlers, methods
 from .runs import Runs
 from .schedule import due
 from .state import Shelf, write
@@ -54,6 +57,8 @@ class Settings:
         Real seconds without clusters and calls after which the process ends.
     redirect : bool
         Whether unmodified clients are to be redirected here by their environment.
+    limits : Limits
+        Quotas, and zones with room.
     """
 
     runtime: Path
@@ -61,6 +66,7 @@ class Settings:
     clock_scale: float
     idle: float
     redirect: bool
+    limits: Limits = Limits()
 
 
 class Emulator:
@@ -73,11 +79,13 @@ class Emulator:
     clock : JumpingClock
     state : Path
         Folder of what outlives the process.
+    limits : Limits
     """
 
-    def __init__(self, api: Api, machines: Machines, clock: JumpingClock, state: Path) -> None:
+    def __init__(self, api: Api, machines: Machines, clock: JumpingClock, state: Path, limits: Limits) -> None:
         self.activity = Activity()
-        self.faults = Faults()
+        self.faults = Faults(methods(api))
+        self.calls = Calls(self.faults)
         self._api = api
         self._clock = clock
         self._inventory = Inventory(api, Shelf(state / "clusters"), machines)
@@ -85,11 +93,12 @@ class Emulator:
         self._runs = Runs(
             api, Shelf(state / "jobs"), self._inventory, self._operations, machines, clock, state / "drivers"
         )
-        misfortune = Misfortune(self.faults, self._inventory, clock)
+        misfortune = Misfortune(self.faults, limits, self._inventory, clock)
+        self._losses = Losses(self._inventory, machines, misfortune)
         self._lifecycle = Lifecycle(self._inventory, self._operations, clock, self._runs.abandon, misfortune)
         self.faults.events = {
-            "preempt": misfortune.preempt,
-            "vm-death": misfortune.vm_death,
+            "preempt": self._losses.preempt,
+            "vm-death": self._losses.die,
             "clock-jump": clock.jump,
         }
         self._policies = AutoscalingPolicies(api, Shelf(state / "policies"), self._inventory)
@@ -116,6 +125,7 @@ class Emulator:
         while len(self._inventory) or self.activity.quiet() < idle:
             for entry in self._inventory:
                 self._lifecycle.check_head(entry)
+                self._losses.replace(entry)
                 if kind := due(entry.cluster, entry.life_from, self._clock.now()):
                     self._lifecycle.begin(kind, self._scheduled(entry), entry)
             await asyncio.sleep(SWEEP)
@@ -131,7 +141,7 @@ async def serve(settings: Settings, machines: Machines) -> None:
     kept = take_up_clock(state / "clock.json", settings.clock_scale)
     clock = JumpingClock(kept.origin, kept.scale)
     api = load(state)
-    emulator = Emulator(api, machines, clock, state)
+    emulator = Emulator(api, machines, clock, state, settings.limits)
     emulator.recover()
     path = settings.runtime / SOCKET
     for name in (SOCKET, ANNOUNCEMENT):  # of a server that was killed
@@ -139,7 +149,7 @@ async def serve(settings: Settings, machines: Machines) -> None:
     options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0)]
     server = grpc.aio.server(options=options)
     server.add_generic_rpc_handlers(
-        handlers(api, emulator.services(state / "diagnostics"), emulator.activity, emulator.faults)
+        handlers(api, emulator.services(state / "diagnostics"), emulator.activity, emulator.calls)
     )
     server.add_insecure_port(f"unix:{path}")
     await server.start()
