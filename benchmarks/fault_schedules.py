@@ -26,12 +26,18 @@ def main() -> None:
     """Run the sessions and print what came of them; status 1 if anything was left."""
     given = arguments()
     command = [sys.executable, "-m", "pytest", "-q", "-s", TEST, "--schedules", str(given.schedules)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    sessions = [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{"seed"')]
-    if given.json:
-        given.json.write_text(json.dumps(sessions, indent=1))
-    print("\n".join(report(sessions)) if sessions else run.stdout[-LAST:] + run.stderr[-LAST:])
-    print("After one lease: nothing is left" if run.returncode == 0 else f"FAILED\n{run.stdout[-LAST:]}")
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    sessions, other = [], ""
+    for line in run.stdout or ():
+        if line.startswith('{"seed"'):
+            sessions.append(json.loads(line))
+            print(f"{len(sessions)} of {given.schedules}", file=sys.stderr)
+            if given.json:
+                given.json.write_text(json.dumps(sessions, indent=1))
+        else:
+            other += line
+    print("\n".join(report(sessions)) if sessions else "")
+    print("After one lease: nothing is left" if run.wait() == 0 else f"FAILED\n{other[-LAST:]}")
     sys.exit(run.returncode)
 
 

@@ -50,7 +50,7 @@ def each(phases: Iterable[str], said: str) -> dict[str, str]:
 
 NO_ZONE = r".*: The zone 'projects/local/zones/us-central1-b' does not have enough resources available .*"
 SPACE = r"ClusterFailed: cluster NAME: begins / uv: no space left on device\n  Try:  the whole output: .*_output"
-MISSING = r"ClusterFailed: cluster NAME: Timed out waiting for 1 node: NAME-w-1 did not come\..*"
+MISSING = r"ClusterFailed: cluster NAME: Operation timed out: Only 1 out of 2 minimum required node managers running.*"
 DEAD = r"ClusterFailed: cluster NAME: NAME-w-0 ended with status -9.*|WaitTimeout: NAME: not up after 10 s.*"
 DENIED = r"PermissionDenied: .*: Permission 'dataproc\.{}' denied .* ask for roles/dataproc.editor, which has .*"
 SLOW = r"WaitTimeout: scale NAME to 3 workers: not all have registered after .*"
