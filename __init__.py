@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ServiceError,
         SpecError,
         Stockout,
+        Throttled,
         VersionMismatch,
         WaitTimeout,
     )
@@ -51,6 +52,7 @@ __all__ = [
     "PermissionDenied",
     "QuotaExceeded",
     "Stockout",
+    "Throttled",
     "ClusterFailed",
     "WaitTimeout",
     "EmulatorError",

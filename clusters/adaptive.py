@@ -5,18 +5,41 @@ On YARN it is the head that adapts, and goes on when nobody is attached; who is,
 
 from __future__ import annotations
 
+import logging
 import math
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
+from .errors import DaskDataprocError
 from .sizes import LEAST, machines_of
 
+PATIENCE = 60.0
+"""Seconds until a resize that failed is tried again: a stockout or a short quota does not end in a moment."""
+log = logging.getLogger(__name__)
 
-class DataprocAdaptive(Adaptive):
-    """Resizes a `DataprocCluster` to what the scheduler would like, within its bounds; counts machines, not workers."""
+
+class PatientAdaptive(Adaptive):
+    """Goes on when a resize fails, and tries it again a while later."""
 
     cluster: Any
+    _not_before = 0.0
+
+    async def _try(self, resize: Callable[[int], Awaitable[None]], n: int) -> None:
+        """Call ``resize(n)``, if that may be tried again already; what it fails of is said once."""
+        if time.monotonic() < self._not_before:
+            return
+        try:
+            await resize(n)
+        except DaskDataprocError as error:
+            self._not_before = time.monotonic() + PATIENCE
+            log.warning("%s; tried again in %.0f s", error, PATIENCE)
+
+
+class DataprocAdaptive(PatientAdaptive):
+    """Resizes a `DataprocCluster` to what the scheduler would like, within its bounds; counts machines, not workers."""
 
     async def target(self) -> int:
         """Return how many machines the scheduler would like."""
@@ -34,18 +57,16 @@ class DataprocAdaptive(Adaptive):
 
     async def scale_up(self, n: int) -> None:
         """Grow to ``n`` workers."""
-        await self.cluster._resize(n)
+        await self._try(self.cluster._resize, n)
 
     async def scale_down(self, workers: list[str]) -> None:
         """Shrink by as many workers as Dask would close."""
         if workers:
-            await self.cluster._resize(max(self.minimum, len(self.plan) - len(workers)))
+            await self._try(self.cluster._resize, max(self.minimum, len(self.plan) - len(workers)))
 
 
-class RoomAdaptive(Adaptive):
+class RoomAdaptive(PatientAdaptive):
     """Has a cluster on YARN as many machines as its head wants containers, for as long as the head adapts."""
-
-    cluster: Any
 
     async def target(self) -> int:
         """Return how many machines the head's containers fill; a container that is wanted waits for its machine."""
@@ -77,8 +98,8 @@ class RoomAdaptive(Adaptive):
 
     async def scale_up(self, n: int) -> None:
         """Grow to ``n`` machines."""
-        await self.cluster._tenure.resize(n)
+        await self._try(self.cluster._tenure.resize, n)
 
     async def scale_down(self, workers: list[str]) -> None:
         """Shrink by that many machines."""
-        await self.cluster._tenure.resize(len(self.plan) - len(workers))
+        await self._try(self.cluster._tenure.resize, len(self.plan) - len(workers))

@@ -53,7 +53,8 @@ async def find(staging: str, uuid: str) -> Connection:
     read, pause = _reader(f"{_folder(staging, uuid)}/connection.json")
     while True:
         try:
-            return Connection(**json.loads(await read()))
+            said = json.loads(await read())
+            return Connection(**{name: said[name] for name in Connection.__dataclass_fields__})
         except FileNotFoundError:
             await asyncio.sleep(pause)
 
@@ -74,6 +75,39 @@ async def forget(staging: str, uuid: str) -> None:
 
     with contextlib.suppress(Exception):  # each file system has its own errors
         await asyncio.to_thread(remote)
+
+
+async def sweep(staging: str, place: str, living: Callable[[], Awaitable[set[str]]]) -> None:
+    """Remove what clusters left in staging that ended by their leases, when nobody was there to `forget` them.
+
+    Parameters
+    ----------
+    staging : str
+    place : str
+        ``PROJECT/REGION``: clusters elsewhere, which may share the folder, are left alone.
+    living : callable
+        Returns the uuids of the clusters of ``place``; asked after the folder is read, so that none is too new for it.
+    """
+    left = set(await asyncio.to_thread(_uuids, staging))
+    for uuid in left - await living() if left else ():
+        read, _ = _reader(f"{_folder(staging, uuid)}/connection.json")
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            if json.loads(await read()).get("place") == place:
+                await forget(staging, uuid)
+
+
+def _uuids(staging: str) -> list[str]:
+    """Return the clusters that have left something in staging."""
+    folder = f"{staging.rstrip('/')}/clusters"
+    path = _local(folder)
+    if path is not None:
+        return [found.name for found in path.glob("*")]
+    import fsspec
+
+    filesystem, target = fsspec.core.url_to_fs(folder)
+    with contextlib.suppress(FileNotFoundError):
+        return [found.rstrip("/").rpartition("/")[2] for found in filesystem.ls(target, detail=False)]
+    return []
 
 
 def _folder(staging: str, uuid: str) -> str:

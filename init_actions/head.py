@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 import time
@@ -36,7 +37,7 @@ async def main(metadata: dict[str, str]) -> None:
     url = connection.connection_url(metadata)
     earlier = await asyncio.to_thread(connection.fetch, url) or {}
     certificate, key = (earlier["certificate"], earlier["key"]) if earlier else make_keys()
-    content = {"certificate": certificate, "key": key}
+    content = {"certificate": certificate, "key": key, "place": _place(metadata)}
     async with _scheduler(metadata, content) as scheduler:
         Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
         content["scheduler"] = scheduler.address
@@ -103,6 +104,12 @@ class Head(Scheduler):
         watcher.name = f"{WorkerStatusPlugin.name}-{uuid.uuid4()}"
         self.plugins[watcher.name] = watcher
         return known
+
+
+def _place(metadata: dict[str, str]) -> str:
+    """Return the project and region of the cluster: who sweeps staging knows by it whose the keys are."""
+    spec = json.loads(metadata.get("dask-spec", "{}"))
+    return f"{spec.get('project', '')}/{metadata.get('dataproc-region', '')}"
 
 
 def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Head:

@@ -81,3 +81,15 @@ def test_an_asynchronous_cluster_that_nobody_closes_goes_with_its_lease(fast_lap
     assert "never awaited" not in errors
     fast_laptop.until(lambda: name.strip() not in fast_laptop.clusters(), timeout=45 * MINUTE)
     assert not fast_laptop.machines(name.strip())
+
+
+def test_the_keys_of_a_cluster_that_went_with_its_lease_go_when_the_next_one_is_deleted(fast_laptop):
+    gone = DataprocCluster(workers=0)
+    gone.detach()
+    fast_laptop.until(lambda: gone.name not in fast_laptop.clusters(), timeout=45 * MINUTE)
+    assert gone.record.uuid in [folder.name for folder in fast_laptop.staged()]
+    with DataprocCluster(workers=0) as living:
+        DataprocCluster(workers=0).close()
+        staged = [folder.name for folder in fast_laptop.staged()]
+        assert living.record.uuid in staged
+        assert gone.record.uuid not in staged

@@ -110,3 +110,17 @@ def test_the_emulator_is_started_seen_and_stopped_by_hand(new_laptop):
         assert emulator("logs", "-n", "1").stdout.strip()
         assert emulator("stop").stderr == "The emulator has stopped\n"
         assert emulator("stop").stderr == "The emulator was not running\n"
+
+
+def test_a_quota_that_is_too_small_is_said_with_what_fits_and_fit_takes_that(laptop, faults, dataproc, name):
+    faults.ask("quota", times=2, available=13)
+    refused = dataproc("up", "--workers", "6", "--name", name)
+    assert refused.returncode == 1
+    assert refused.stderr.rstrip().endswith(
+        f"QuotaExceeded: create {name}: 28 CPUS asked, 13 left in the project's quota; 2 × n2-standard-4 fits\n"
+        "  Try:  %dask_cluster up --fit   (or fit=True: takes 2 × n2-standard-4)"
+    )
+    up = dataproc("up", "--workers", "6", "--name", name, "--fit")
+    assert "13 left in the project's quota; next 2 × n2-standard-4" in up.stderr
+    assert f"{name} is up: 2 workers" in up.stderr
+    dataproc("down", name)

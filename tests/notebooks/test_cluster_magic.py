@@ -121,6 +121,17 @@ def test_an_interrupted_up_leaves_nothing(laptop, kernel, name, notebook):
     assert live.run("client.submit(sum, [1, 2]).result()").text == "3"
 
 
+def test_an_interrupt_while_a_stockout_is_answered_leaves_nothing(laptop, faults, kernel, name, notebook):
+    live = kernel(notebook)
+    live.run(LOAD)
+    faults.ask("slow-create", times=9, seconds=5)  # each attempt takes longer than the display needs to be seen
+    faults.ask("stockout", times=9)
+    ran = live.interrupt(f"%dask_cluster up --name {name}", when="next in us-central1-a")
+    assert ran.error == "KeyboardInterrupt"
+    assert name not in laptop.clusters()
+    assert not laptop.machines(name)
+
+
 def test_in_a_job_up_attaches_to_the_runs_cluster_and_down_leaves_it(laptop, execute, name):
     execute(LOAD, f"%dask_cluster up --name {name} --keep")
     run = {"cluster": name, "project": "local", "region": "us-central1"}

@@ -92,3 +92,13 @@ def test_before_the_first_phase_it_says_that_it_starts_and_nothing_of_that_stays
     with progress:
         pass
     assert painted[-1] == []
+
+
+def test_a_phase_that_comes_again_after_a_stockout_is_a_step_of_its_own():
+    written: list[str] = []
+    with Progress(PlainLines(written.append)) as progress:
+        phases = Phases(progress)
+        for name, detail in (("create", "in a"), ("retry", "a is out; next in b"), ("create", "in b")):
+            with phases.phase(name, detail):
+                pass
+    assert [line.split(" s  ")[1] for line in written] == ["in a", "a is out; next in b", "in b"]
