@@ -19,6 +19,7 @@ from . import connection, notify, settings
 from .departures import Departures
 from .keys import make_keys
 from .metadata import read_metadata
+from .tolerance import Retries
 
 if TYPE_CHECKING:
     from .yarn_head import Containers
@@ -39,6 +40,7 @@ async def main(metadata: dict[str, str]) -> None:
     content = {"certificate": certificate, "key": key}
     async with _scheduler(metadata, content) as scheduler:
         Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
+        scheduler.add_plugin(Retries())
         content["scheduler"] = scheduler.address
         content["dashboard"] = f"http://{metadata.get('address', '127.0.0.1')}:{scheduler.http_server.port}"
         await asyncio.to_thread(connection.publish, url, content)
