@@ -89,10 +89,11 @@ def emulator_stop(timeout: float = 15.0) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(about["pid"])
         process.terminate()
-        try:
-            process.wait(timeout)
-        except psutil.TimeoutExpired:
-            raise EmulatorError(f"the emulator (pid {process.pid}) still runs {timeout:.0f} s after SIGTERM") from None
+        deadline = time.monotonic() + timeout
+        while process.status() != psutil.STATUS_ZOMBIE:  # as which it stays while the kernel that started it lives
+            if time.monotonic() > deadline:
+                raise EmulatorError(f"the emulator (pid {process.pid}) still runs {timeout:.0f} s after SIGTERM")
+            time.sleep(POLL)
     return True
 
 
