@@ -130,13 +130,17 @@ def _command(redirect: bool) -> list[str]:
 
 
 def _nodes() -> list[str]:
-    kind, internet = setting("emulator.nodes"), setting("emulator.internet")
+    kind = setting("emulator.nodes")
     if kind not in NODES:
         raise ConfigError(f"dataproc.emulator.nodes: {kind!r} given, allowed is {' or '.join(NODES)}", "processes")
     if kind == "processes":
-        return []
+        return ["--light"] * _is_true("emulator.light")
     folders = [f"--{name}={setting(f'emulator.{name}')}" for name in ("image", "layers")]
-    return [f"--nodes={kind}", *folders, *["--internet"] * (str(internet).lower() == "true")]
+    return [f"--nodes={kind}", *folders, *["--internet"] * _is_true("emulator.internet")]
+
+
+def _is_true(key: str) -> bool:
+    return str(setting(key)).lower() == "true"
 
 
 def _launch(command: list[str]) -> subprocess.Popen[bytes]:
