@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ServiceError,
         SpecError,
         Stockout,
+        Throttled,
         VersionMismatch,
         WaitTimeout,
     )
@@ -56,6 +57,7 @@ __all__ = [
     "PermissionDenied",
     "QuotaExceeded",
     "Stockout",
+    "Throttled",
     "ClusterFailed",
     "WaitTimeout",
     "EmulatorError",

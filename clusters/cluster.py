@@ -16,13 +16,14 @@ from tornado.platform.asyncio import BaseAsyncIOLoop
 
 from . import unclosed
 from .adaptive import DataprocAdaptive
+from .alternatives import in_turn
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
-from .errors import ClusterExists, ClusterFailed, WaitTimeout
+from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
 from .journals import with_journals
 from .lease import Lease
 from .phases import Phase, Phases
-from .provision import Provision, alongside, sooner, to_its_end
+from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
 from .record import ClusterRecord
 from .service import Service
 from .sizes import adaptable, machines_of
@@ -54,6 +55,8 @@ class DataprocCluster(Cluster):
         False attaches to a living cluster of that name or fails.
     keep : bool
         `close` leaves the cluster to its lifetime.
+    fit : bool
+        Where a quota has less left than is asked for, make the largest cluster that fits.
     hold_lease : bool
         Renew the lease from here. Without it the cluster lives for its whole ``lifetime``.
     on_phase : callable, optional
@@ -85,6 +88,7 @@ class DataprocCluster(Cluster):
         local: bool = False,
         create: bool = True,
         keep: bool = False,
+        fit: bool = False,
         hold_lease: bool = True,
         on_phase: Callable[[Phase], None] | None = None,
         asynchronous: bool = False,
@@ -94,7 +98,8 @@ class DataprocCluster(Cluster):
         given = {"workers": n_workers, "name": name} | spec_fields
         self.spec = resolve(spec, local=local, create=create, **{k: v for k, v in given.items() if v is not None})
         self.keep, self.created_here = keep, False
-        self._create, self._hold_lease, self._on_phase = create, hold_lease, on_phase
+        self._create, self._fit, self._hold_lease, self._on_phase = create, fit, hold_lease, on_phase
+        self._starting: asyncio.Task[None] | None = None
         self._wanted_life = self.spec.lifetime
         self._lease_length = duration("lease", LEASE_BOUNDS)
         self._phases = Phases(self._log_phase)
@@ -160,21 +165,27 @@ class DataprocCluster(Cluster):
             return
         self.status = Status.starting
         self._changed = asyncio.Event()
+        self._starting = asyncio.ensure_future(self._come_up())
+        await unless_given_up(self._starting, f"{self.name}: closed while it came up; nothing of it is left")
+
+    async def _come_up(self) -> None:
         self._service = Service(self.spec.project, self.spec.region)
         self._provision = Provision(self.spec, self._service, self._phases)
         limit = duration("timeouts.create")
         try:
             async with asyncio.timeout(limit):
-                await self._up()
+                with self._phases.phase("service", f"{self.spec.project}/{self.spec.region}"):
+                    await self._service.__aenter__()
+                await in_turn(self.spec, self._up, self._undo, self._phases, fit=self._fit)
         except BaseException as error:
-            await asyncio.shield(self._undo())
+            await asyncio.shield(self._give_up(error))
             if isinstance(error, TimeoutError) and not isinstance(error, WaitTimeout):
                 raise WaitTimeout(f"{self.name}: not up after {limit} s; it has been deleted") from error
             raise
 
-    async def _up(self) -> None:
-        with self._phases.phase("service", f"{self.spec.project}/{self.spec.region}"):
-            await self._service.__aenter__()
+    async def _up(self, spec: ClusterSpec) -> None:
+        self.spec, self.status = spec, Status.starting
+        self._provision = Provision(spec, self._service, self._phases)
         life = self._lease_length if self._hold_lease else self.spec.lifetime
         uuid, workers = await self._make_or_find(min(life, self.spec.lifetime))
         following = asyncio.ensure_future(self._provision.follow())
@@ -247,6 +258,13 @@ class DataprocCluster(Cluster):
         finally:
             with contextlib.suppress(OSError):  # a scheduler that has gone
                 await super()._close()
+
+    async def _give_up(self, error: BaseException) -> None:
+        try:
+            await self._undo()
+        except DaskDataprocError as undone:
+            left_behind(self.name, error, undone)
+        finally:
             await self._service.__aexit__()
 
     # -- while it lives
@@ -332,6 +350,9 @@ class DataprocCluster(Cluster):
         await self._finish(self.created_here and not self.keep)
 
     async def _finish(self, delete: bool) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
         if self.status in (Status.created, Status.closed):
             self.status = Status.closed
             return

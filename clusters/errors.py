@@ -12,7 +12,8 @@ DaskDataprocError
 │   ├── ClusterBusy
 │   ├── PermissionDenied
 │   ├── QuotaExceeded
-│   └── Stockout
+│   ├── Stockout
+│   └── Throttled
 ├── ClusterFailed        the cluster was created and ended in ERROR, or its scheduler never answered
 ├── WaitTimeout          a bounded wait ended
 ├── EmulatorError        the local Dataproc could not be started or answered wrongly
@@ -21,6 +22,12 @@ DaskDataprocError
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .fit import Shortfall
 
 
 class DaskDataprocError(Exception):
@@ -89,11 +96,47 @@ class PermissionDenied(ServiceError, PermissionError):
 
 
 class QuotaExceeded(ServiceError):
-    """The project has less left of a quota than the spec asks for."""
+    """The project has less left of a quota than is asked for: ask for less, as `up --fit` does.
+
+    Parameters
+    ----------
+    message, hint : str
+    shortfalls : iterable of Shortfall
+        Of which quotas.
+    """
+
+    def __init__(self, message: str, hint: str = "", shortfalls: Iterable[Shortfall] = ()):
+        super().__init__(message, hint)
+        self.shortfalls = tuple(shortfalls)
 
 
 class Stockout(ServiceError):
-    """The zone has no such machines at present."""
+    """A zone has no such machines at present, and neither has any of the spec's alternatives that were tried.
+
+    Parameters
+    ----------
+    message, hint : str
+    zone, machine : str
+        Which zone, and which machine type; empty where Dataproc does not say.
+    available : tuple of str or None
+        The zones that have it, None where Dataproc does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        zone: str = "",
+        machine: str = "",
+        available: tuple[str, ...] | None = None,
+    ):
+        super().__init__(message, hint)
+        self.zone, self.machine, self.available = zone, machine, available
+
+
+class Throttled(ServiceError):
+    """Dataproc has said for as long as a call may take that the project calls it too often: wait, or call less."""
 
 
 class ClusterFailed(DaskDataprocError):

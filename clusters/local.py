@@ -97,6 +97,40 @@ def emulator_stop(timeout: float = 15.0) -> bool:
     return True
 
 
+def emulator_fault(kind: str, times: int = 1, **settings: Any) -> None:
+    """Have the emulator fail in the way ``kind``, ``times`` times: when it next can, or at once.
+
+    Raises
+    ------
+    EmulatorError
+        There is no such kind, or no emulator.
+    """
+    _control({"do": "ask", "kind": kind, "times": times, "settings": settings})
+
+
+def emulator_faults() -> list[dict[str, Any]]:
+    """Return the faults that were asked for and have not happened yet."""
+    return _control({"do": "list"})["faults"]
+
+
+def emulator_faults_clear() -> None:
+    """Forget the faults that have not happened yet."""
+    _control({"do": "clear"})
+
+
+def _control(request: dict[str, Any]) -> dict[str, Any]:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(runtime_dir() / "control.sock"))
+        except OSError:
+            raise EmulatorError("the emulator is not running", "%dask_cluster emulator start") from None
+        client.sendall(json.dumps(request).encode() + b"\n")
+        said = json.loads(client.makefile().readline() or "{}")
+    if "error" in said:
+        raise EmulatorError(said["error"], "dask dataproc emulator fault --list")
+    return said
+
+
 def emulator_log() -> Path:
     """Return the file that the emulator's output goes to."""
     return state_dir() / "emulator.log"

@@ -1,4 +1,4 @@
-"""What an initialization action said as it failed: Dataproc names a file in a bucket, a person wants its last line."""
+"""What an initialization action said as it failed: Dataproc names a file in a bucket, a person wants its last lines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import re
 
 from .errors import ClusterFailed
 
-NAMED = re.compile(r"see output in: (gs://[^\s,;]*[^\s,;.])")
+NAMED = re.compile(r"see output in: ((?:gs|file)://[^\s,;]*[^\s,;.])")
 """How the message of a failed operation names the output of an initialization action on one node."""
+LINES = 3
 TAIL = 16 << 10
 """Bytes of an output's end that are looked at."""
 LIMIT = 20.0
@@ -22,15 +23,15 @@ async def told_by_node(error: ClusterFailed) -> ClusterFailed:
     with contextlib.suppress(Exception):  # each file system has its own errors, and the cluster's is the one to tell
         async with asyncio.timeout(LIMIT):
             for url in outputs:
-                if said := await asyncio.to_thread(_last_line, url):
+                if said := await asyncio.to_thread(_last_lines, url):
                     what = error.message.partition(":")[0]
                     return ClusterFailed(f"{what}: {said}", f"the whole output: gcloud storage cat {url}")
     return error
 
 
-def _last_line(url: str) -> str:
+def _last_lines(url: str) -> str:
     import fsspec
 
     filesystem, path = fsspec.core.url_to_fs(url)
     lines = filesystem.tail(path, TAIL).decode(errors="replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return " / ".join([line.strip() for line in lines if line.strip()][-LINES:])

@@ -151,6 +151,11 @@ def groups_of(
     if spec.accelerators:
         kinds = ", ".join(spec.accelerators)
         raise _unknown(f"accelerators {kinds}")
+    return groups(spec, workers=workers, secondary=secondary)
+
+
+def groups(spec: ClusterSpec, *, workers: int | None = None, secondary: int | None = None) -> tuple[MachineGroup, ...]:
+    """Return the master, the primary and the secondary workers; the same as `groups_of`, priced or not."""
     primaries = spec.workers if workers is None else workers
     secondaries = spec.secondary_workers if secondary is None else secondary
     boot = (spec.disk_type, spec.worker_disk_gb)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from . import staging, versions
 from .config import duration
 from .connection import Connection, find
-from .errors import ClusterExists, ClusterFailed, ClusterNotFound
+from .errors import ClusterExists, ClusterFailed, ClusterNotFound, DaskDataprocError
 from .phases import Phases
 from .record import ClusterRecord
 from .service import Operation, Service, new_request_id
+from .sizes import in_words
 from .spec import ClusterSpec
 
 REQUEST = "dask-request"
 """The metadata key that says which request made a cluster: only its maker undoes it."""
 Result = TypeVar("Result")
+log = logging.getLogger(__name__)
 
 
 class Provision:
@@ -54,7 +57,7 @@ class Provision:
         wanted = self.spec.to_dataproc()
         wanted["config"]["lifecycle_config"] = {"auto_delete_ttl": {"seconds": round(life)}}
         wanted["config"]["gce_cluster_config"]["metadata"] |= staged.metadata | {REQUEST: self.request_id}
-        with self.phases.phase("create", _size(self.spec)):
+        with self.phases.phase("create", _wish(self.spec)):
             self._asked = True
             try:
                 self.operation = await to_its_end(self.service.create(wanted, self.request_id))
@@ -112,9 +115,8 @@ class Provision:
         return await versions.agree(self.spec, scheduler, self._environment, workers=not self._asked)
 
 
-def _size(spec: ClusterSpec) -> str:
-    workers = f"{spec.total_workers} × {spec.worker_machine}" if spec.workers else "single node"
-    return f"{spec.name}, {workers}, {spec.project}/{spec.region}"
+def _wish(spec: ClusterSpec) -> str:
+    return f"{spec.name}, {in_words(spec)}, {spec.project}/{spec.zone or spec.region}"
 
 
 def living(record: ClusterRecord) -> ClusterRecord:
@@ -129,6 +131,32 @@ def living(record: ClusterRecord) -> ClusterRecord:
         return record
     said = f"{record.name} exists and is {record.status}" + (f": {record.detail}" if record.detail else "")
     raise ClusterFailed(said, f"%dask_cluster down {record.name}")
+
+
+def left_behind(name: str, error: BaseException, undone: DaskDataprocError) -> None:
+    """Let ``error`` say as well that ``name`` could not be deleted, for the reason ``undone``."""
+    said = f"{name} may be there still, until its lease ends: {undone.message}"
+    if isinstance(error, DaskDataprocError):
+        error.message = f"{error.message}; {said}"
+    else:
+        log.warning(said)
+
+
+async def unless_given_up(work: asyncio.Task[Result], said: str) -> Result:
+    """Return what ``work`` gives; a cancellation of ours cancels it.
+
+    Raises
+    ------
+    ClusterFailed
+        Somebody else has cancelled it; ``said`` says so.
+    """
+    try:
+        return await work
+    except asyncio.CancelledError:
+        ours = asyncio.current_task()
+        if ours is None or ours.cancelling():
+            raise
+        raise ClusterFailed(said) from None
 
 
 async def sooner(work: Awaitable[Result], following: asyncio.Future[Any]) -> Result:

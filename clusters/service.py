@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .calls import answered
 from .clock import REAL, Clock
 from .config import LOCAL, duration
 from .connection import forget
-from .errors import ClusterFailed, ConfigError, ServiceError, WaitTimeout
+from .errors import ClusterBusy, ClusterFailed, ClusterNotFound, ConfigError, WaitTimeout
 from .local import Endpoint, emulator_launch, emulator_ready
 from .node_output import told_by_node
 from .record import ClusterRecord, from_message
-from .service_errors import translate
+from .service_errors import failure
 
 GROWTH = 1.3
 LOCAL_POLL, CLOUD_POLL = (0.005, 0.03), (1.0, 5.0)
 """First and longest seconds between two looks at an operation; Google's own default lags 6.7 s behind on average."""
+LOCAL_PAUSES, CLOUD_PAUSES = (0.05, 1.0), (1.0, 10.0)
+"""First and longest seconds between two tries of a call that was not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Service:
         self.clock: Clock = REAL
         self._client: Any = None
         self._poll = LOCAL_POLL if project == LOCAL else CLOUD_POLL
+        self._pauses = LOCAL_PAUSES if project == LOCAL else CLOUD_PAUSES
         self._place = {"project_id": project, "region": region}
         self._timeout = duration("timeouts.call")
 
@@ -94,24 +98,42 @@ class Service:
 
     async def remove(self, record: ClusterRecord) -> None:
         """Delete the cluster of ``record``, wait until it has gone and take its keys out of staging."""
-        operation = await self.delete(record.name, record.uuid)
-        await self.finish(operation, f"delete {record.name}", duration("timeouts.delete"))
+        try:
+            operation = await self.delete(record.name, record.uuid)
+        except ClusterBusy:  # it is being deleted already: by its lease, or by somebody else
+            await self._gone(record)
+        else:
+            await self.finish(operation, f"delete {record.name}", duration("timeouts.delete"))
         if record.staging:
             await forget(record.staging, record.uuid)
 
+    async def _gone(self, record: ClusterRecord) -> None:
+        limit = duration("timeouts.delete")
+        try:
+            async with asyncio.timeout(limit):
+                with contextlib.suppress(ClusterNotFound):
+                    while (await self.get(record.name)).uuid == record.uuid:  # noqa: ASYNC110  # Dataproc has no event
+                        await asyncio.sleep(self._poll[1])
+        except TimeoutError:
+            raise WaitTimeout(f"delete {record.name}: not gone after {limit} s", "%dask_cluster status") from None
+
     async def get(self, name: str) -> ClusterRecord:
         """Return the record of cluster ``name``."""
+        request = self._place | {"cluster_name": name}
         what = f"cluster {name} in {self.project}/{self.region}"
-        async with self._call(what):
-            found = await self._client.get_cluster(self._place | {"cluster_name": name}, timeout=self._timeout)
+        found = await self._ask(what, lambda s: self._client.get_cluster(request, retry=None, timeout=s))
         return from_message(type(found).pb(found), self.region)
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[ClusterRecord]:
         """Return the clusters that have all of ``labels``; ``*`` is any value."""
         wanted = " AND ".join(f"labels.{key} = {value}" for key, value in (labels or {}).items())
-        async with self._call(f"list clusters of {self.project}/{self.region}"):
-            pages = await self._client.list_clusters(self._place | {"filter": wanted}, timeout=self._timeout)
-            return [from_message(type(found).pb(found), self.region) async for found in pages]
+        request = self._place | {"filter": wanted}
+
+        async def pages(seconds: float) -> list[ClusterRecord]:
+            found = await self._client.list_clusters(request, retry=None, timeout=seconds)
+            return [from_message(type(cluster).pb(cluster), self.region) async for cluster in found]
+
+        return await self._ask(f"list clusters of {self.project}/{self.region}", pages)
 
     async def finish(self, operation: Operation, what: str, timeout: float) -> None:
         """Wait for ``operation``.
@@ -129,6 +151,8 @@ class Service:
                 while not (done := await self._operation(operation, what)).done:
                     await asyncio.sleep(pause)
                     pause = min(pause * GROWTH, longest)
+        except WaitTimeout:  # of one call
+            raise
         except TimeoutError:
             raise WaitTimeout(f"{what}: not done after {timeout:.0f} s", "%dask_cluster status") from None
         if done.HasField("error"):
@@ -136,18 +160,17 @@ class Service:
             raise await told_by_node(error) if isinstance(error, ClusterFailed) else error
 
     async def _operation(self, operation: Operation, what: str) -> Any:
-        from google.api_core.retry_async import AsyncRetry
-
-        # One lost connection in minutes of asking is no failed cluster; the emulator is started again instead.
-        retry = None if self.project == LOCAL else AsyncRetry(initial=0.5, maximum=5.0, timeout=self._timeout)
-        async with self._call(what):
-            request = {"name": operation.name}
-            return await self._client.get_operation(request, retry=retry, timeout=self._timeout)
+        request = {"name": operation.name}
+        return await self._ask(what, lambda seconds: self._client.get_operation(request, retry=None, timeout=seconds))
 
     async def _begin(self, what: str, method: Any, request: Mapping[str, Any]) -> Operation:
-        async with self._call(what):
-            begun = await method(request, timeout=self._timeout)
+        begun = await self._ask(what, lambda seconds: method(request, retry=None, timeout=seconds))
         return Operation(begun.operation.name, begun.metadata.cluster_uuid)
+
+    async def _ask(self, what: str, call: Callable[[float], Awaitable[Any]]) -> Any:
+        """Call until there is an answer; ours are the only retries, so that one bound holds and no call is left out."""
+        wake = self._wake if self.project == LOCAL else None
+        return await answered(what, call, self._timeout, self._pauses, wake)
 
     async def _wake(self) -> None:
         """Start the local Dataproc again if it has ended: a call that nobody answers would be repeated for a minute."""
@@ -157,22 +180,6 @@ class Service:
             launched = emulator_launch()
             if launched is not None:
                 await asyncio.to_thread(emulator_ready, launched)
-
-    @contextlib.asynccontextmanager
-    async def _call(self, what: str) -> AsyncIterator[None]:
-        from google.api_core import exceptions as google
-
-        if self.project == LOCAL:
-            await self._wake()
-        try:
-            async with asyncio.timeout(self._timeout):
-                yield
-        except google.GoogleAPICallError as error:
-            raise translate(error, what) from error
-        except google.RetryError as error:
-            raise ServiceError(f"{what}: {error}", "%dask_cluster doctor") from error
-        except TimeoutError:
-            raise WaitTimeout(f"{what}: no answer after {self._timeout} s", "%dask_cluster doctor") from None
 
     def _cloud_client(self) -> Any:
         import google.auth.exceptions
@@ -190,16 +197,6 @@ class Service:
 def new_request_id() -> str:
     """Return an id under which Dataproc does a thing once, however often it is asked."""
     return secrets.token_hex(16)
-
-
-def failure(status: Any, what: str) -> ServiceError | ClusterFailed:
-    """Return the error for a failed operation's ``google.rpc.Status``."""
-    from google.api_core.exceptions import from_grpc_status
-    from grpc import StatusCode
-
-    code = next(c for c in StatusCode if c.value[0] == status.code)
-    said = translate(from_grpc_status(code, status.message), what)
-    return said if type(said) is not ServiceError else ClusterFailed(said.message, "%dask_cluster logs")
 
 
 def _google() -> Any:

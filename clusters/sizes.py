@@ -52,6 +52,11 @@ def adaptable(spec: ClusterSpec, minimum: int | None, maximum: int | None) -> tu
     return low, high
 
 
+def in_words(spec: ClusterSpec) -> str:
+    """Return how many workers of which type ``spec`` asks for."""
+    return f"{spec.total_workers} × {spec.worker_machine}" if spec.workers else f"a single {spec.master_machine}"
+
+
 def machines_of(workers: Iterable[Any]) -> set[str]:
     """Return the names of the machines that Dask workers with the names ``workers`` are on.
 

@@ -8,11 +8,13 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .alternatives import not_grown
+from .attempts import growths
 from .config import duration
-from .errors import ClusterBusy, ClusterNotFound, WaitTimeout
+from .errors import ClusterBusy, ClusterNotFound, QuotaExceeded, Stockout, WaitTimeout
 from .lease import RENEWALS, Lease, keep_renewing
 from .phases import Phases
-from .provision import living, sooner
+from .provision import living, sooner, unless_given_up
 from .record import ClusterRecord
 from .service import Operation, Service
 from .sizes import resized
@@ -23,6 +25,8 @@ RETRY = 0.2
 """Seconds between two tries of an update while another one runs."""
 GRACE = 120
 """Seconds that a leaving worker has to move its data. Source: report A02, graceful decommission."""
+Registered = Callable[[int], Awaitable[None]]
+TellHead = Callable[[int], Awaitable[None]]
 EXPIRY = "config.lifecycle_config.auto_delete_time"
 
 
@@ -45,6 +49,7 @@ class Tenure:
         self._spending = Spending(spec, record.created)
         self._resizing = asyncio.Lock()
         self._renewing: asyncio.Task[None] | None = None
+        self._resize: asyncio.Task[None] | None = None
         self._ended: float | None = None
 
     @property
@@ -78,9 +83,7 @@ class Tenure:
                 await self._renew()
         self._renewing = asyncio.ensure_future(keep_renewing(self.lease, self._renew, wanted))
 
-    async def resize(
-        self, n: int, registered: Callable[[int], Awaitable[None]], tell_head: Callable[[int], Awaitable[None]]
-    ) -> None:
+    async def resize(self, n: int, registered: Registered, tell_head: TellHead) -> None:
         """Come to ``n`` workers in all and wait until so many have ``registered``; leaving ones move their data first.
 
         The head is told as well: where workers are YARN's containers, it asks for more, or closes some before their
@@ -91,45 +94,77 @@ class Tenure:
         SpecError
             ``n`` is out of the spec's bounds; nothing was changed.
         ClusterFailed
-            The cluster is in ERROR, or on its way out.
+            The cluster is in ERROR, or on its way out; or it was closed meanwhile.
+        Stockout, QuotaExceeded
+            It could not grow, and is as it was.
         """
         resized(n, self.spec, self.record.workers)  # what is out of bounds is refused before any call
         async with self._resizing:
-            now = living(await self.refresh())
-            primary, secondary = resized(n, self.spec, now.workers)
-            changes, mask = _size_change(now, primary, secondary)
-            if not mask:
+            self._resize = asyncio.ensure_future(self._to_size(n, registered, tell_head))
+            await unless_given_up(self._resize, f"scale {self.record.name} to {n} workers: the cluster was closed")
+
+    async def _to_size(self, n: int, registered: Registered, tell_head: TellHead) -> None:
+        now = living(await self.refresh())
+        sizes = growths(n, self.spec, now.workers, now.secondary_workers)
+        for number, size in enumerate(sizes, 1):
+            detail = f"{now.total_workers} to {n} workers" + (f", {size[0]} of them primary" if number > 1 else "")
+            try:
+                with self._phases.phase("scale", detail):
+                    await self._change(now, size, registered, tell_head)
                 return
-            shrinks = n < now.total_workers
-            with self._phases.phase("scale", f"{now.total_workers} to {n} workers"):
-                if shrinks:
-                    await tell_head(n)
-                operation = await self._update(changes, mask, grace=GRACE if shrinks else 0)
-                if not shrinks:
-                    await tell_head(n)
-                self._spending.resize(primary, secondary, self._service.clock.now())
-                await self._resized(operation, n, registered)
+            except (Stockout, QuotaExceeded) as error:
+                await self._put_back(now, tell_head)
+                if number == len(sizes) or isinstance(error, QuotaExceeded):
+                    raise not_grown(error, n, self.spec, (now.workers, now.secondary_workers)) from error
+
+    async def _change(
+        self, now: ClusterRecord, size: tuple[int, int], registered: Registered, tell_head: TellHead
+    ) -> None:
+        n, shrinks = sum(size), sum(size) < now.total_workers
+        changes, mask = _size_change(now, *size)
+        if shrinks:
+            await tell_head(n)
+        operation = await self._update(changes, mask, grace=GRACE if shrinks else 0)
+        if not shrinks:
+            await tell_head(n)
+        self._spending.resize(*size, self._service.clock.now())
+        await self._resized(operation, n, registered)
+
+    async def _put_back(self, before: ClusterRecord, tell_head: TellHead) -> None:
+        """Make the cluster what it was ``before`` a growth that failed, however far that had come."""
+        now = await self.refresh()
+        changes, mask = _size_change(now, before.workers, before.secondary_workers)
+        if mask and now.alive:
+            operation = await self._update(changes, mask, grace=GRACE)
+            await self._service.finish(operation, f"undo the growth of {now.name}", duration("timeouts.scale"))
+            now = await self.refresh()
+        await tell_head(before.total_workers)
+        self._spending.resize(now.workers, now.secondary_workers, self._service.clock.now())
 
     async def delete(self) -> None:
         """Delete the cluster and wait until it has gone."""
-        self._stop_renewing()
+        await self._let_go()
         with self._phases.phase("down", self.record.name), contextlib.suppress(ClusterNotFound):
             await self._service.remove(self.record)
         self._ended = self._service.clock.now()
 
     async def leave(self, *, keep: bool) -> None:
         """Let the cluster go on without us: to the end of its lease, or with ``keep`` of its lifetime."""
-        self._stop_renewing()
+        await self._let_go()
         if keep and self.lease.may_move(self.lease.ends):
             await self._update(_life(self.lease.ends), [EXPIRY])
             self.lease.expires = self.lease.ends
 
-    def _stop_renewing(self) -> None:
+    async def _let_go(self) -> None:
+        """Renew no more, and give up a resize that is under way."""
         if self._renewing is not None:
             self._renewing.cancel()
             self._renewing = None
+        if self._resize is not None and not self._resize.done():
+            self._resize.cancel()
+            await asyncio.wait([self._resize])
 
-    async def _resized(self, operation: Operation, n: int, registered: Callable[[int], Awaitable[None]]) -> None:
+    async def _resized(self, operation: Operation, n: int, registered: Registered) -> None:
         what, limit = f"scale {self.record.name} to {n} workers", duration("timeouts.scale")
         following = asyncio.ensure_future(self._service.finish(operation, what, limit))
         try:

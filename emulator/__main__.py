@@ -45,9 +45,11 @@ def _serve(given: argparse.Namespace, machines: Machines) -> None:
 async def _run(given: argparse.Namespace, machines: Machines) -> None:
     await machines.start()
     # Only now: these imports run beside those of the zygote, which take longer.
+    from .capacity import Limits
     from .server import Settings, serve
 
-    await serve(Settings(given.runtime, given.state, given.clock_scale, given.idle, given.redirect), machines)
+    limits = Limits(given.quotas, given.zones)
+    await serve(Settings(given.runtime, given.state, given.clock_scale, given.idle, given.redirect, limits), machines)
     await machines.aclose()
     logging.shutdown()
     # Not sys.exit: asyncio would kill the drivers of running jobs on its way out.
@@ -81,7 +83,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--image", type=_folder, help="Debian nodes: the root file system, made by image/base.sh")
     parser.add_argument("--layers", type=_folders, default=[], help="Debian nodes: folders laid over it, A:B")
     parser.add_argument("--internet", action="store_true", help="Debian nodes: they reach what this machine reaches")
+    parser.add_argument("--quotas", type=_quotas, default={}, help="what a project may have in a region, CPUS=48,…")
+    parser.add_argument("--zones", type=_counts, default={}, help="how many VMs zones have room for, us-central1-b=0,…")
     return parser.parse_args()
+
+
+def _counts(given: str) -> dict[str, int]:
+    pairs = (pair.partition("=") for pair in given.split(",") if pair)
+    return {name.strip(): int(count) for name, _, count in pairs}
+
+
+def _quotas(given: str) -> dict[str, int]:
+    from .capacity import METRICS
+
+    counts = _counts(given)
+    if unknown := sorted(set(counts) - set(METRICS)):
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} given, allowed is {', '.join(METRICS)}")
+    return counts
 
 
 def _folder(given: str) -> Path | None:

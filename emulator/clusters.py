@@ -16,7 +16,7 @@ from .descriptors import Api, Proto
 from .errors import already_exists, failed_precondition, invalid
 from .fleet import sizes
 from .inventory import Entry, Inventory, cluster_path
-from .lifecycle import DURING, Lifecycle, masked
+from .lifecycle import DURING, Lifecycle, masked, merged
 from .operations import Operations, once
 from .policies import AutoscalingPolicies
 from .validation import (
@@ -81,9 +81,11 @@ class ClusterController:
         cluster.project_id, cluster.cluster_uuid = request.project_id, str(uuid.uuid4())
         for output in ("status", "status_history", "metrics"):
             cluster.ClearField(output)
-        warnings = defaults.fill(cluster, request.region, zero_workers(cluster.config))
+        zone = self._lifecycle.misfortune.zone(request.region)
+        warnings = defaults.fill(cluster, request.region, zero_workers(cluster.config), zone)
         warnings += bounded_machines(cluster)
         self._check_policy(cluster, request.region)
+        self._lifecycle.misfortune.check_quota(request.region, cluster)
         entry = Entry(cluster, request.region, now)
         self._inventory.add(entry)
         return self._lifecycle.begin("CREATE", request, entry, warnings)
@@ -97,6 +99,7 @@ class ClusterController:
         if POLICY in paths:
             self._check_policy(request.cluster, request.region)
         self._need(entry, "RUNNING")
+        self._lifecycle.misfortune.check_quota(request.region, merged(entry.cluster, request), entry)
         if paths & set(LIFECYCLE):
             entry.life_from = self._clock.now()
         return self._lifecycle.begin("UPDATE", request, entry)
@@ -113,6 +116,7 @@ class ClusterController:
         """Answer StartCluster: the VMs of its definition are booted again."""
         entry = self._named(request)
         self._need(entry, "STOPPED")
+        self._lifecycle.misfortune.check_quota(request.region, entry.cluster, entry)
         return self._lifecycle.begin("START", request, entry)
 
     @once

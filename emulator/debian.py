@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from .lab import IMAGE, Lab, domain
-from .vms import BootError, Machines, MachinesError, Vm, VmSpec, last_lines
+from .vms import BootError, Machines, MachinesError, Vm, VmSpec, action_failure, last_lines
 
 PACKAGES = {
     "systemd-nspawn": "systemd-container",
@@ -31,8 +31,6 @@ PACKAGES = {
 """The programs that a lab needs, and the Debian packages they are in."""
 DISK = "8192"
 """MiB of a node's disk, unless the attribute ``lab-disk-mb`` says otherwise."""
-PREEMPTION_NOTICE = 30.0
-"""Seconds from Compute Engine's notice to the end."""
 HIERARCHIES = [Path("/sys/fs/cgroup") / name for name in ("", "systemd", "unified")]
 EMPTY = 5.0
 """Seconds until the kernel has ended all processes of a node whose first one was killed."""
@@ -140,14 +138,9 @@ class DebianMachines(Machines):
         if address := self.address(vm):
             self.lab.leave(address)
 
-    async def preempt(self, vm: Vm) -> None:
-        """Take the node away as Compute Engine takes a spot VM: a notice, the power button, 30 s, the power cut."""
+    def notice(self, vm: Vm) -> None:
+        """Let the node's metadata say that it is preempted, and wake those who wait for that."""
         self.lab.change(self.address(vm), {"metadata": {"instance": {"preempted": "TRUE"}}})
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(vm.pid, signal.SIGTERM)
-            await asyncio.wait([self.ended(vm)], timeout=PREEMPTION_NOTICE)
-            if self.alive(vm):
-                os.killpg(vm.pid, signal.SIGKILL)
 
     async def reboot(self, vm: Vm) -> None:
         """Boot the node again with the disk it has; `ready` waits for it anew."""
@@ -233,9 +226,8 @@ def _metadata(vm: VmSpec) -> dict[str, Any]:
 
 def _failure(said: dict[str, str], log: Path) -> str:
     """Return Dataproc's own message of an initialization action that failed; without a bucket, the end of the log."""
-    what = "timed out" if said.get("STATUS") == "124" else "failed"
     where = said.get("OUTPUT") or f"{log}\n{last_lines(log)}"
-    return f"Initialization action {what}. Failed action '{said.get('ACTION', '')}', see output in: {where}"
+    return action_failure(said.get("ACTION", ""), where, int(said.get("STATUS", "1")))
 
 
 def _remove_group(group: str) -> bool:

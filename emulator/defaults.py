@@ -11,8 +11,6 @@ COMPUTE = "https://www.googleapis.com/compute/v1/projects"
 IMAGE = "2.2-debian12"
 MACHINE = "n1-standard-4"
 WORKERS = 2
-ZONE = "b"
-"""The letter of the zone that auto-placement chooses; nearly every region has it."""
 DISK_GB, DISK_TYPE = 500, "pd-standard"
 INIT_TIMEOUT = 600
 """Seconds an initialization action may take."""
@@ -20,7 +18,7 @@ OWNED = "goog-dataproc-"
 """Labels with this prefix are the service's."""
 
 
-def fill(cluster: Proto, region: str, single: bool) -> list[str]:
+def fill(cluster: Proto, region: str, single: bool, zone: str) -> list[str]:
     """Complete ``cluster`` in place, as the service does at its creation.
 
     Parameters
@@ -30,6 +28,8 @@ def fill(cluster: Proto, region: str, single: bool) -> list[str]:
     region : str
     single : bool
         Whether it may be without primary workers.
+    zone : str
+        Where auto-placement puts it.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def fill(cluster: Proto, region: str, single: bool) -> list[str]:
     if not config.software_config.image_version:
         config.software_config.image_version = IMAGE
         warnings.append(f"No image specified. Using the default image version {IMAGE}.")
-    _fill_place(cluster, region)
+    _fill_place(cluster, zone)
     config.master_config.num_instances = config.master_config.num_instances or 1
     if not single and not config.worker_config.num_instances:
         config.worker_config.num_instances = WORKERS
@@ -80,12 +80,12 @@ def _name(group: Proto, names: list[str]) -> None:
     group.instance_names.extend(names)
 
 
-def _fill_place(cluster: Proto, region: str) -> None:
+def _fill_place(cluster: Proto, chosen: str) -> None:
     gce = cluster.config.gce_cluster_config
     if not gce.HasField("multi_zone_config"):
         if not gce.zone_uri:
             cluster.labels[f"{OWNED}autozone"] = "enabled"
-        zone = gce.zone_uri.rpartition("/")[2] or f"{region if region != 'global' else 'us-central1'}-{ZONE}"
+        zone = gce.zone_uri.rpartition("/")[2] or chosen
         gce.zone_uri = f"{COMPUTE}/{cluster.project_id}/zones/{zone}"
     if not gce.network_uri and not gce.subnetwork_uri:
         gce.network_uri = f"{COMPUTE}/{cluster.project_id}/global/networks/default"

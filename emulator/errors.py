@@ -5,6 +5,11 @@ ApiError
 ├── not_found()             NOT_FOUND            ResourceInfo
 ├── already_exists()        ALREADY_EXISTS       ResourceInfo
 ├── failed_precondition()   FAILED_PRECONDITION  PreconditionFailure
+├── quota()                 INVALID_ARGUMENT     a line for each quota that is short
+├── stockout()              UNAVAILABLE          ErrorInfo: zone, vmType, zonesAvailable
+├── unavailable()           UNAVAILABLE          the connection was lost
+├── denied()                PERMISSION_DENIED    ErrorInfo: permission, resource
+├── throttled()             RESOURCE_EXHAUSTED   ErrorInfo: the quota of calls
 └── unimplemented()         UNIMPLEMENTED        what the real service does and this one does not
 """
 
@@ -15,6 +20,11 @@ from collections.abc import Sequence
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+FEWER_CPUS = (
+    "This request exceeds CPU quota. Some things to try: request fewer workers (a minimum of 2 is required), "
+    "use smaller master and/or worker machine types (such as n1-standard-2)."
+)
 
 
 class ApiError(Exception):
@@ -80,6 +90,49 @@ def failed_precondition(kind: str, subject: str, description: str) -> ApiError:
 def unimplemented(what: str) -> ApiError:
     """Return UNIMPLEMENTED for a thing of the real service that has no counterpart here."""
     return ApiError(code_pb2.UNIMPLEMENTED, f"{what}: the emulator does not do this")
+
+
+def quota(shortfalls: Sequence[tuple[str, float, float]]) -> ApiError:
+    """Return INVALID_ARGUMENT for the quotas that are short: metric, what the request takes, what is left."""
+    whys = [
+        f"Insufficient '{metric}' quota. Requested {asked:.1f}, available {left:.1f}."
+        for metric, asked, left in shortfalls
+    ]
+    whys += [FEWER_CPUS] * any(metric.endswith("CPUS") for metric, _, _ in shortfalls)
+    head = "Multiple validation errors:\n - " if len(whys) > 1 else ""
+    return ApiError(code_pb2.INVALID_ARGUMENT, head + "\n - ".join(whys))
+
+
+def stockout(project: str, zone: str, machine: str, available: Sequence[str] | None) -> ApiError:
+    """Return UNAVAILABLE: ``zone`` has no such machines; the zones that do, where Compute Engine tells them."""
+    why = "does not have enough resources available to fulfill the request.  '(resource type:compute)'."
+    told = {"zone": zone, "vmType": machine} | ({} if available is None else {"zonesAvailable": ",".join(available)})
+    info = error_details_pb2.ErrorInfo(reason="resource_availability", domain="compute.googleapis.com", metadata=told)
+    return ApiError(code_pb2.UNAVAILABLE, f"The zone 'projects/{project}/zones/{zone}' {why}", info)
+
+
+def unavailable(why: str) -> ApiError:
+    """Return UNAVAILABLE, as a client sees it whose connection was lost."""
+    return ApiError(code_pb2.UNAVAILABLE, why)
+
+
+def denied(permission: str, resource: str) -> ApiError:
+    """Return PERMISSION_DENIED for one permission on ``resource``."""
+    told = {"permission": permission, "resource": resource}
+    info = error_details_pb2.ErrorInfo(reason="IAM_PERMISSION_DENIED", domain="dataproc.googleapis.com", metadata=told)
+    said = f"Permission '{permission}' denied on resource '//dataproc.googleapis.com/{resource}' (or it may not exist)."
+    return ApiError(code_pb2.PERMISSION_DENIED, said, info)
+
+
+def throttled(kind: str, project: str) -> ApiError:
+    """Return RESOURCE_EXHAUSTED: too many requests of ``kind`` in a minute."""
+    limit = f"{kind.title().replace(' ', '')}RequestsPerMinutePerProjectPerRegion"
+    consumer = f"projects/{project}"
+    told = {"service": "dataproc.googleapis.com", "consumer": consumer, "quota_limit": limit}
+    info = error_details_pb2.ErrorInfo(reason="RATE_LIMIT_EXCEEDED", domain="googleapis.com", metadata=told)
+    what = f"Quota exceeded for quota metric '{kind} requests' and limit '{limit}'"
+    said = f"{what} of service 'dataproc.googleapis.com' for consumer '{consumer}'."
+    return ApiError(code_pb2.RESOURCE_EXHAUSTED, said, info)
 
 
 def cancelled(why: str) -> ApiError:

@@ -103,7 +103,15 @@ class Fleet:
         self._machines = machines
         self._folder = folder
         self._changed = changed
-        self._booting: set[asyncio.Future[list[None]]] = set()
+        self._booting: dict[asyncio.Future[list[None]], set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def names(self) -> set[str]:
+        """The VMs that there are, and those being booted."""
+        return set(self.vms).union(*self._booting.values())
 
     def lives(self, name: str) -> bool:
         """Return whether the VM ``name`` is there and runs."""
@@ -111,10 +119,17 @@ class Fleet:
 
     async def boot(self, specs: Iterable[VmSpec]) -> None:
         """Start VMs, all at once. A call that is cancelled still starts them: `power_off` finds every one."""
-        booting = asyncio.gather(*(self._boot(spec) for spec in specs))
-        self._booting.add(booting)
-        booting.add_done_callback(self._booting.discard)
+        new = list(specs)
+        booting = asyncio.gather(*(self._boot(spec) for spec in new))
+        self._booting[booting] = {spec.name for spec in new}
+        booting.add_done_callback(self._booting.pop)
         await asyncio.shield(booting)
+
+    async def booted(self) -> None:
+        """Wait until what is being booted has been forked, well or badly."""
+        while self._booting:
+            with suppress(Exception):
+                await asyncio.gather(*self._booting)
 
     async def failures(self, names: Iterable[str]) -> dict[str, str]:
         """Wait until VMs are ready; return those that are not going to be, and why."""
@@ -131,9 +146,7 @@ class Fleet:
 
     async def power_off(self, grace: float) -> None:
         """Shut down every VM: workers first, since a worker that outlives its scheduler waits for it."""
-        while self._booting:
-            with suppress(Exception):
-                await asyncio.gather(*self._booting)
+        await self.booted()
         heads = [name for name, vm in self.vms.items() if "head" in vm.programs]
         await self.shutdown([name for name in self.vms if name not in heads], grace)
         await self.shutdown(heads, grace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +30,8 @@ class Entry:
     life_from : float
         Unix seconds that ``auto_delete_ttl`` and ``auto_stop_ttl`` count from: the request that set them.
     fleet : Fleet
+    booked : Counter
+        What of the quotas it takes once the change under way is done.
     change : Task, optional
         The operation that is changing it now.
     """
@@ -37,6 +40,7 @@ class Entry:
     region: str
     life_from: float
     fleet: Fleet = field(init=False)
+    booked: Counter[str] = field(default_factory=Counter)
     change: asyncio.Task[None] | None = None
 
     @property

@@ -15,6 +15,7 @@ from .descriptors import Proto
 from .errors import ApiError, aborted, internal
 from .fleet import wanted
 from .inventory import Entry, Inventory
+from .misfortune import Misfortune
 from .operations import Operations, Work
 from .schedule import set_idle
 from .stamps import enter
@@ -25,6 +26,8 @@ DECOMMISSION = 30.0
 """Real seconds that a worker gets to hand on its data where the request gives no timeout."""
 DURING = {"CREATE": "CREATING", "START": "STARTING", "UPDATE": "UPDATING", "STOP": "STOPPING", "DELETE": "DELETING"}
 """The state a cluster is in during each operation."""
+DELETE_FAILED = 2
+"""google.cloud.dataproc.v1.FailureAction.DELETE."""
 INTERRUPTED = "The emulator was restarted during the operation"
 
 
@@ -38,11 +41,19 @@ class Lifecycle:
     clock : Clock
     abandoned : callable
         Called with a cluster and the reason why the jobs on it cannot go on.
+    misfortune : Misfortune
+        What was asked to go wrong.
     """
 
     def __init__(
-        self, inventory: Inventory, operations: Operations, clock: Clock, abandoned: Callable[[Proto, str], None]
+        self,
+        inventory: Inventory,
+        operations: Operations,
+        clock: Clock,
+        abandoned: Callable[[Proto, str], None],
+        misfortune: Misfortune,
     ) -> None:
+        self.misfortune = misfortune
         self._inventory = inventory
         self._operations = operations
         self._clock = clock
@@ -86,8 +97,8 @@ class Lifecycle:
 
     def _work(self, kind: str, request: Proto, entry: Entry, before: asyncio.Task[None] | None) -> Work:
         works: dict[str, Callable[[], Awaitable[Message]]] = {
-            "CREATE": partial(self._up, entry),
-            "START": partial(self._up_again, entry),
+            "CREATE": partial(self._up, entry, request),
+            "START": partial(self._up_again, entry, request),
             "UPDATE": partial(self._update, entry, request),
             "STOP": partial(self._stop, entry),
             "DELETE": partial(self._delete, entry, before),
@@ -97,6 +108,8 @@ class Lifecycle:
     def enter(self, entry: Entry, state: str, detail: str = "") -> None:
         """Put a cluster into ``state``, on disk too."""
         cluster = entry.cluster
+        if state not in DURING.values():
+            entry.booked.clear()
         enter(cluster, cluster.status.State.Value(state), self._clock.now(), detail=detail)
         self._inventory.save(entry)
 
@@ -129,17 +142,19 @@ class Lifecycle:
 
         return fail
 
-    async def _up(self, entry: Entry) -> Message:
+    async def _up(self, entry: Entry, request: Proto) -> Message:
         """Boot all VMs that do not run yet; RUNNING as soon as master and primary workers are ready."""
         specs = wanted(entry.cluster, entry.region)
-        await entry.fleet.boot(spec for name, spec in specs.items() if not entry.fleet.lives(name))
+        missing = [spec for name, spec in specs.items() if not entry.fleet.lives(name)]
         config = entry.cluster.config
-        needed = [*config.master_config.instance_names[:1], *config.worker_config.instance_names]
-        failures = await entry.fleet.failures(needed)
+        needed = [entry.master, *config.worker_config.instance_names]
+        failures = await self.misfortune.boot(entry, entry.cluster, missing, needed)
         primary = config.worker_config
         enough = primary.num_instances - (primary.min_num_instances or primary.num_instances)
-        if failures and (needed[0] in failures or len(failures) > enough):
-            raise internal("; ".join(failures.values()))
+        if failures and (entry.master in failures or len(failures) > enough):
+            if getattr(request, "action_on_failed_primary_workers", 0) == DELETE_FAILED:
+                await entry.fleet.shutdown(set(failures) - {entry.master}, 0)
+            raise internal("; ".join(dict.fromkeys(failures.values())))
         set_idle(entry.cluster, self._clock.now())
         if failures:
             await entry.fleet.shutdown(failures, 0)
@@ -148,20 +163,21 @@ class Lifecycle:
             self.enter(entry, "RUNNING")
         return entry.cluster
 
-    async def _up_again(self, entry: Entry) -> Message:
+    async def _up_again(self, entry: Entry, request: Proto) -> Message:
         """Boot a stopped cluster: the head first, since it is elsewhere than before and workers would look there."""
-        await entry.fleet.boot([wanted(entry.cluster, entry.region)[entry.master]])
-        failures = await entry.fleet.failures([entry.master])
+        head = wanted(entry.cluster, entry.region)[entry.master]
+        failures = await self.misfortune.boot(entry, entry.cluster, [head], [entry.master])
         if failures:
             raise internal(failures[entry.master])
-        return await self._up(entry)
+        return await self._up(entry, request)
 
     async def _update(self, entry: Entry, request: Proto) -> Message:
         """Make ``entry`` what an UpdateClusterRequest asks for; VMs are booted before any is shut down."""
-        specs = wanted(merged(entry.cluster, request), entry.region)
+        becoming = merged(entry.cluster, request)
+        specs = wanted(becoming, entry.region)
+        await entry.fleet.booted()  # replacements of secondary workers
         missing = [spec for name, spec in specs.items() if "head" not in spec.programs and not entry.fleet.lives(name)]
-        await entry.fleet.boot(missing)
-        failures = await entry.fleet.failures(spec.name for spec in missing)
+        failures = await self.misfortune.boot(entry, becoming, missing, [spec.name for spec in missing])
         if failures:
             await entry.fleet.shutdown(failures, 0)
             raise internal("; ".join(failures.values()))

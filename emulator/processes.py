@@ -78,9 +78,19 @@ class ProcessMachines(Machines):
             metadata=str(metadata),
             log=str(folder / "log.txt"),
             socket=str(self.runtime / "dataproc.sock"),
-            env={"NOTIFY_SOCKET": str(self.notify), "VM_NAME": vm.key, "NODE_METADATA": str(metadata)},
+            env={
+                "NOTIFY_SOCKET": str(self.notify),
+                "VM_NAME": vm.key,
+                "NODE_METADATA": str(metadata),
+                "NODE_METADATA_SERVER": folder.as_uri(),
+            },
         )
         return Vm(vm.name, vm.cluster_uuid, vm.programs, made["pid"], made["created"], str(folder))
+
+    def notice(self, vm: Vm) -> None:
+        """Put the file ``preempted`` where the machine looks for what Compute Engine's server would tell it."""
+        with contextlib.suppress(FileNotFoundError):  # it has just been shut down
+            (Path(vm.folder) / "preempted").write_text("TRUE")
 
     def about(self) -> dict[str, str]:
         """Return the kind of machines."""

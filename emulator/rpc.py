@@ -13,14 +13,13 @@ import grpc.aio
 from google.longrunning import operations_pb2
 from google.protobuf import message_factory
 
+from .calls import Calls, Method
 from .descriptors import PACKAGE, SERVICES, Api, Proto
 from .errors import ApiError, internal
 
 DETAILS = "grpc-status-details-bin"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 log = logging.getLogger(__name__)
-
-Method = Callable[[Proto], Awaitable[Proto]]
 
 
 class Activity:
@@ -48,7 +47,9 @@ class Activity:
         return 0.0 if self.calls else time.monotonic() - self._last
 
 
-def handlers(api: Api, services: Mapping[str, object], activity: Activity) -> list[grpc.GenericRpcHandler]:
+def handlers(
+    api: Api, services: Mapping[str, object], activity: Activity, calls: Calls
+) -> list[grpc.GenericRpcHandler]:
     """Return the gRPC handlers of ``services``, by the service's name.
 
     An object answers ``CreateCluster`` by its method ``create_cluster``; what it has no method for is UNIMPLEMENTED.
@@ -56,9 +57,15 @@ def handlers(api: Api, services: Mapping[str, object], activity: Activity) -> li
     tables = {f"{PACKAGE}.{name}": (name, api.rpcs(name)) for name in SERVICES}
     tables["google.longrunning.Operations"] = ("Operations", _operations_rpcs())
     return [
-        grpc.method_handlers_generic_handler(full_name, _methods(services[name], rpcs, activity))
+        grpc.method_handlers_generic_handler(full_name, _methods(services[name], rpcs, activity, calls))
         for full_name, (name, rpcs) in tables.items()
     ]
+
+
+def methods(api: Api) -> list[str]:
+    """Return the names of the methods that answer calls of ``api``."""
+    tables = [*(api.rpcs(name) for name in SERVICES), _operations_rpcs()]
+    return [snake_case(rpc) for table in tables for rpc in table]
 
 
 def _operations_rpcs() -> dict[str, Proto]:
@@ -66,10 +73,12 @@ def _operations_rpcs() -> dict[str, Proto]:
     return {method.name: message_factory.GetMessageClass(method.input_type) for method in methods}
 
 
-def _methods(service: object, rpcs: Mapping[str, Proto], activity: Activity) -> dict[str, grpc.RpcMethodHandler]:
+def _methods(
+    service: object, rpcs: Mapping[str, Proto], activity: Activity, calls: Calls
+) -> dict[str, grpc.RpcMethodHandler]:
     found = {rpc: getattr(service, snake_case(rpc), None) for rpc in rpcs}
     return {
-        rpc: grpc.unary_unary_rpc_method_handler(_guarded(method, activity), rpcs[rpc].FromString, _serialized)
+        rpc: grpc.unary_unary_rpc_method_handler(_guarded(method, activity, calls), rpcs[rpc].FromString, _serialized)
         for rpc, method in found.items()
         if method is not None
     }
@@ -84,11 +93,11 @@ def snake_case(rpc: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", rpc).lower()
 
 
-def _guarded(method: Method, activity: Activity) -> Callable[[Proto, Any], Awaitable[Proto]]:
+def _guarded(method: Method, activity: Activity, calls: Calls) -> Callable[[Proto, Any], Awaitable[Proto]]:
     async def call(request: Proto, context: grpc.aio.ServicerContext) -> Proto:
         with activity:
             try:
-                return await method(request)
+                return await calls.answer(method, request)
             except ApiError as error:
                 refusal = error
             except Exception as error:

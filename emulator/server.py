@@ -16,14 +16,20 @@ from pathlib import Path
 import grpc.aio
 
 from ..clusters.clock import Clock
+from .calls import Calls
+from .capacity import Limits
 from .clusters import ClusterController
+from .control import control
 from .descriptors import Api, Proto, load
+from .faults import Faults, JumpingClock
 from .inventory import Entry, Inventory
 from .jobs import JobController
 from .lifecycle import Lifecycle
+from .losses import Losses
+from .misfortune import Misfortune
 from .operations import Operations
 from .policies import AutoscalingPolicies
-from .rpc import Activity, handlers
+from .rpc import Activity, handlers, methods
 from .runs import Runs
 from .schedule import due
 from .state import Shelf, write
@@ -51,6 +57,8 @@ class Settings:
         Real seconds without clusters and calls after which the process ends.
     redirect : bool
         Whether unmodified clients are to be redirected here by their environment.
+    limits : Limits
+        Quotas, and zones with room.
     """
 
     runtime: Path
@@ -58,6 +66,7 @@ class Settings:
     clock_scale: float
     idle: float
     redirect: bool
+    limits: Limits = Limits()
 
 
 class Emulator:
@@ -67,13 +76,16 @@ class Emulator:
     ----------
     api : Api
     machines : Machines
-    clock : Clock
+    clock : JumpingClock
     state : Path
         Folder of what outlives the process.
+    limits : Limits
     """
 
-    def __init__(self, api: Api, machines: Machines, clock: Clock, state: Path) -> None:
+    def __init__(self, api: Api, machines: Machines, clock: JumpingClock, state: Path, limits: Limits) -> None:
         self.activity = Activity()
+        self.faults = Faults(methods(api))
+        self.calls = Calls(self.faults)
         self._api = api
         self._clock = clock
         self._inventory = Inventory(api, Shelf(state / "clusters"), machines)
@@ -81,7 +93,14 @@ class Emulator:
         self._runs = Runs(
             api, Shelf(state / "jobs"), self._inventory, self._operations, machines, clock, state / "drivers"
         )
-        self._lifecycle = Lifecycle(self._inventory, self._operations, clock, self._runs.abandon)
+        misfortune = Misfortune(self.faults, limits, self._inventory, clock)
+        self._losses = Losses(self._inventory, machines, misfortune)
+        self._lifecycle = Lifecycle(self._inventory, self._operations, clock, self._runs.abandon, misfortune)
+        self.faults.events = {
+            "preempt": self._losses.preempt,
+            "vm-death": self._losses.die,
+            "clock-jump": clock.jump,
+        }
         self._policies = AutoscalingPolicies(api, Shelf(state / "policies"), self._inventory)
 
     def services(self, diagnostics: Path) -> dict[str, object]:
@@ -106,6 +125,7 @@ class Emulator:
         while len(self._inventory) or self.activity.quiet() < idle:
             for entry in self._inventory:
                 self._lifecycle.check_head(entry)
+                self._losses.replace(entry)
                 if kind := due(entry.cluster, entry.life_from, self._clock.now()):
                     self._lifecycle.begin(kind, self._scheduled(entry), entry)
             await asyncio.sleep(SWEEP)
@@ -118,20 +138,23 @@ class Emulator:
 async def serve(settings: Settings, machines: Machines) -> None:
     """Serve until told to end, or until nobody needs it. VMs live on."""
     state = settings.state / "emulator"
-    clock = take_up_clock(state / "clock.json", settings.clock_scale)
+    kept = take_up_clock(state / "clock.json", settings.clock_scale)
+    clock = JumpingClock(kept.origin, kept.scale)
     api = load(state)
-    emulator = Emulator(api, machines, clock, state)
+    emulator = Emulator(api, machines, clock, state, settings.limits)
     emulator.recover()
     path = settings.runtime / SOCKET
     for name in (SOCKET, ANNOUNCEMENT):  # of a server that was killed
         (settings.runtime / name).unlink(missing_ok=True)
     options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0)]
     server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers(handlers(api, emulator.services(state / "diagnostics"), emulator.activity))
+    server.add_generic_rpc_handlers(
+        handlers(api, emulator.services(state / "diagnostics"), emulator.activity, emulator.calls)
+    )
     server.add_insecure_port(f"unix:{path}")
     await server.start()
     path.chmod(0o600)
-    async with _redirect(settings) as redirect:
+    async with control(settings.runtime, emulator.faults), _redirect(settings) as redirect:
         _announce(settings, clock, redirect, machines)
         await _until_told(emulator.watch(settings.idle))
         await server.stop(STOP_GRACE)

@@ -18,6 +18,10 @@ from typing import Any
 import psutil
 
 LOG_LINES = 20
+TIMED_OUT = 124
+"""The exit status of timeout(1), which bounds each initialization action."""
+PREEMPTION_NOTICE = 30.0
+"""Real seconds from Compute Engine's notice to the end."""
 
 
 class MachinesError(Exception):
@@ -167,6 +171,24 @@ class Machines(abc.ABC):
         self._ended.pop(vm.pid, None)
         shutil.rmtree(vm.folder, ignore_errors=True)
 
+    async def preempt(self, vm: Vm) -> None:
+        """Take the machine away as Compute Engine takes a spot VM: a notice, the power button, 30 s, the power cut."""
+        self.notice(vm)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(vm.pid, signal.SIGTERM)
+            await asyncio.wait([self.ended(vm)], timeout=PREEMPTION_NOTICE)
+            self.cut(vm)
+
+    def cut(self, vm: Vm) -> None:
+        """Cut the machine's power; its folder stays, until `shutdown`."""
+        if self.alive(vm):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(vm.pid, signal.SIGKILL)
+
+    @abc.abstractmethod
+    def notice(self, vm: Vm) -> None:
+        """Let the machine's metadata say that it is preempted."""
+
     def alive(self, vm: Vm) -> bool:
         """Return whether the machine's first process still runs; also of machines that an earlier server booted."""
         return process_runs(vm.pid, vm.created)
@@ -208,6 +230,12 @@ class _Listener(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         self.hear(dict(line.split("=", 1) for line in data.decode().splitlines() if "=" in line))
+
+
+def action_failure(action: str, output: str, status: int) -> str:
+    """Return Dataproc's own message of an initialization action that ended with ``status``."""
+    what = "timed out" if status == TIMED_OUT else "failed"
+    return f"Initialization action {what}. Failed action '{action}', see output in: {output}"
 
 
 def last_lines(log: Path) -> str:

@@ -90,7 +90,7 @@ class Session:
         return run if isinstance(run, Mapping) and run.get("cluster") else None
 
     def up(
-        self, spec: ClusterSpec, names: tuple[str, str], *, keep: bool = False, on_phase: Listener
+        self, spec: ClusterSpec, names: tuple[str, str], *, keep: bool = False, fit: bool = False, on_phase: Listener
     ) -> DataprocCluster:
         """Make the cluster of ``spec``, or attach to it if there is one of that name, and wait until it is ready.
 
@@ -102,12 +102,14 @@ class Session:
             What client and cluster are called in the notebook.
         keep : bool
             The cluster outlives the kernel, until its lease ends.
+        fit : bool
+            Where a quota is short, the largest cluster that fits will do.
         on_phase : callable
             Called with each phase.
         """
         from ..clusters.cluster import DataprocCluster
 
-        cluster = DataprocCluster(spec, keep=keep, on_phase=on_phase)
+        cluster = DataprocCluster(spec, keep=keep, fit=fit, on_phase=on_phase)
         own = Own(cluster.name, cluster.record.uuid, spec.project, spec.region, keep, names)
         self._take(cluster, names, own if cluster.created_here else None)
         return cluster

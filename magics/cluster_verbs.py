@@ -37,6 +37,7 @@ SHELL_LIFETIME = 3600
 @local_option
 @click.option("--spec", "path", type=click.Path(path_type=Path), metavar="FILE", help="Fields in a YAML file.")
 @click.option("--keep", is_flag=True, help="In a notebook: the cluster outlives the kernel, until its lease ends.")
+@click.option("--fit", is_flag=True, help="Where a quota is short: the largest cluster that fits will do.")
 @click.option("--client-name", metavar="NAME", help="In a notebook: what the client is called there.")
 @click.option("--cluster-name", metavar="NAME", help="In a notebook: what the cluster is called there.")
 @json_option
@@ -46,6 +47,7 @@ def up(
     path: Path | None,
     local: bool,
     keep: bool,
+    fit: bool,
     client_name: str | None,
     cluster_name: str | None,
     as_json: bool,
@@ -60,16 +62,16 @@ def up(
     front.quiet = as_json
     given = spec_file(path) | typed_fields(fields)
     if front.session is None:
-        cluster = _up_from_shell(front, given, local)
+        cluster = _up_from_shell(front, given, local, fit)
     else:
-        cluster = _up_in_kernel(front, front.session, given, local, keep, _names(client_name, cluster_name))
+        cluster = _up_in_kernel(front, front.session, given, local, keep, fit, _names(client_name, cluster_name))
     if as_json:
         front.document(_described(cluster))
     if front.session is None:
         cluster.detach()
 
 
-def _up_from_shell(front: Front, given: dict[str, Any], local: bool) -> DataprocCluster:
+def _up_from_shell(front: Front, given: dict[str, Any], local: bool, fit: bool) -> DataprocCluster:
     from ..clusters.cluster import DataprocCluster
     from ..clusters.config import resolve, setting
 
@@ -77,14 +79,20 @@ def _up_from_shell(front: Front, given: dict[str, Any], local: bool) -> Dataproc
         given["lifetime"] = SHELL_LIFETIME
     spec = resolve(given, local=local)
     with front.progress() as progress:
-        cluster = DataprocCluster(spec, hold_lease=False, on_phase=progress)
+        cluster = DataprocCluster(spec, fit=fit, hold_lease=False, on_phase=progress)
     for line in (_is_up(cluster), _lives_until(cluster), f"In a notebook: %dask_cluster attach {cluster.name}"):
         front.say(line)
     return cluster
 
 
 def _up_in_kernel(
-    front: Front, session: Session, given: dict[str, Any], local: bool, keep: bool, names: tuple[str, str]
+    front: Front,
+    session: Session,
+    given: dict[str, Any],
+    local: bool,
+    keep: bool,
+    fit: bool,
+    names: tuple[str, str],
 ) -> DataprocCluster:
     from ..clusters.config import resolve
 
@@ -97,7 +105,7 @@ def _up_in_kernel(
         return current
     spec = resolve(given, local=local)
     with front.progress() as progress:
-        cluster = session.up(spec, names, keep=keep, on_phase=progress)
+        cluster = session.up(spec, names, keep=keep, fit=fit, on_phase=progress)
     front.say(f"{_is_up(cluster)}; {' and '.join(names)} are ready")
     return cluster
 

@@ -60,7 +60,7 @@ class Progress:
 
     def __init__(self, painter: Painter):
         self._painter = painter
-        self._phases: dict[str, tuple[Phase, float]] = {}
+        self._phases: dict[tuple[str, float], tuple[Phase, float]] = {}
         self._begun = time.monotonic()
         self._changed, self._over = threading.Event(), threading.Event()
         run = contextvars.copy_context().run
@@ -68,8 +68,9 @@ class Progress:
 
     def __call__(self, phase: Phase) -> None:
         """Take note of ``phase``, begun, changed or ended."""
-        _, begun = self._phases.get(phase.name, (phase, time.monotonic()))
-        self._phases[phase.name] = (phase, begun)
+        key = (phase.name, phase.started)  # after a stockout, a phase comes again
+        _, begun = self._phases.get(key, (phase, time.monotonic()))
+        self._phases[key] = (phase, begun)
         self._changed.set()
 
     def __enter__(self) -> Progress:
@@ -102,13 +103,13 @@ class PlainLines:
 
     def __init__(self, write: Callable[[str], Any]):
         self._write = write
-        self._said: set[str] = set()
+        self._said: set[int] = set()
 
     def paint(self, steps: Sequence[Step]) -> None:
         """Write the lines of the phases that have ended since the last call."""
-        for step in steps:
-            if step.state != "running" and step.name not in self._said:
-                self._said.add(step.name)
+        for number, step in enumerate(steps):
+            if step.state != "running" and number not in self._said:
+                self._said.add(number)
                 self._write(step.text())
 
 

@@ -18,6 +18,8 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from dask_dataproc.clusters.local import emulator_fault, emulator_faults, emulator_faults_clear, emulator_start
+
 # No deadline: the tests share a machine with clusters, and how fast something is, is a benchmark's promise.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
@@ -159,3 +161,23 @@ def laptop(shared_laptop) -> Iterator[Laptop]:
         before = set(shared_laptop.machines().values())
         yield shared_laptop
         assert set(shared_laptop.machines().values()) <= before
+
+
+class FaultsOf:
+    """What is to go wrong on the emulator of the laptop that a test is on."""
+
+    def ask(self, kind: str, times: int = 1, **settings: Any) -> None:
+        """Have ``kind`` happen."""
+        emulator_fault(kind, times, **settings)
+
+    def left(self) -> list[dict[str, Any]]:
+        """Those that have not happened yet."""
+        return emulator_faults()
+
+
+@pytest.fixture
+def faults(laptop) -> Iterator[FaultsOf]:
+    """Lets things go wrong on the shared laptop; none is left when the test is over."""
+    emulator_start()
+    yield FaultsOf()
+    emulator_faults_clear()

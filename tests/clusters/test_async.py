@@ -9,7 +9,7 @@ import pytest
 from distributed import Client
 
 from dask_dataproc import DataprocCluster
-from dask_dataproc.clusters.errors import ClusterNotFound
+from dask_dataproc.clusters.errors import ClusterFailed, ClusterNotFound
 from dask_dataproc.clusters.phases import UP
 from dask_dataproc.clusters.sync import run
 
@@ -83,3 +83,53 @@ def test_a_cancelled_start_leaves_nothing(laptop):
         run(begin_and_cancel(phase))
         assert f"cancelled-{phase}" not in laptop.clusters()
         assert not laptop.machines(f"cancelled-{phase}")
+
+
+def test_closed_in_any_phase_of_its_start_it_leaves_nothing_and_the_start_says_so(laptop):
+    async def begin_and_close(phase: str) -> None:
+        closing = []
+
+        def close(now) -> None:
+            if (now.name, now.seconds) == (phase, None):
+                closing.append(asyncio.ensure_future(cluster.close()))
+
+        cluster = DataprocCluster(name=f"closed-{phase}", on_phase=close, asynchronous=True)
+        with pytest.raises(ClusterFailed, match=f"closed-{phase}: closed while it came up; nothing of it is left"):
+            await cluster
+        await closing[0]
+        assert cluster.status.name == "closed"
+
+    for phase in UP:
+        run(begin_and_close(phase))
+        assert f"closed-{phase}" not in laptop.clusters()
+        assert not laptop.machines(f"closed-{phase}")
+
+
+@pytest.mark.parametrize("end", ["close", "cancel"])
+def test_a_resize_ends_with_its_cluster_and_can_be_cancelled_without_it(laptop, end):
+    async def resize_and_end() -> str:
+        scaling: list[asyncio.Task[None]] = []
+        begun = asyncio.Event()
+
+        def begins(now) -> None:
+            if now.name == "scale":
+                begun.set()
+
+        async with DataprocCluster(n_workers=2, on_phase=begins, asynchronous=True) as cluster:
+            scaling.append(asyncio.ensure_future(cluster.scale(4)))
+            await begun.wait()
+            if end == "close":
+                await cluster.close()
+                with pytest.raises(ClusterFailed, match=r"scale .* to 4 workers: the cluster was closed"):
+                    await scaling[0]
+            else:
+                scaling[0].cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await scaling[0]
+                await cluster.scale(3)
+                assert len(cluster.scheduler_info["workers"]) == 3
+            return cluster.name
+
+    name = run(resize_and_end())
+    assert name not in laptop.clusters()
+    assert not laptop.machines(name)

@@ -17,12 +17,12 @@ def failed(*outputs: str) -> ClusterFailed:
     return ClusterFailed(f"cluster dask-ana: Multiple Errors: - {' - '.join(told)}", "%dask_cluster logs")
 
 
-def test_the_last_line_of_the_output_is_the_error(gcs):
+def test_the_last_lines_of_the_output_are_the_error(gcs):
     output = f"{gcs}/google-cloud-dataproc-metainfo/u/dask-ana-w-0/dataproc-initialization-script-0_output"
     with fsspec.open(output, "w") as file:
-        file.write(f"install-dask: read the attributes: 0 s\n{SAID}\n\n")
+        file.write(f"install-dask: begins\ninstall-dask: read: 0 s\nuv: resolving\n{SAID}\n\n")
     told = asyncio.run(told_by_node(failed(output)))
-    assert told.message == f"cluster dask-ana: {SAID}"
+    assert told.message == f"cluster dask-ana: install-dask: read: 0 s / uv: resolving / {SAID}"
     assert output in told.hint
 
 
