@@ -8,8 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .clusters.checkpoint import checkpoint, forget_checkpoint, forget_checkpoints
     from .clusters.cluster import DataprocCluster
     from .clusters.errors import (
+        CheckpointError,
         ClusterBusy,
         ClusterExists,
         ClusterFailed,
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DataprocCluster",
     "ClusterSpec",
+    "checkpoint",
+    "forget_checkpoint",
+    "forget_checkpoints",
     "load_ipython_extension",
     "unload_ipython_extension",
     "DaskDataprocError",
@@ -56,12 +61,16 @@ __all__ = [
     "ClusterFailed",
     "WaitTimeout",
     "EmulatorError",
+    "CheckpointError",
     "NotebookError",
 ]
 
 _HOMES = {
     "DataprocCluster": ".clusters.cluster",
     "ClusterSpec": ".clusters.spec",
+    "checkpoint": ".clusters.checkpoint",
+    "forget_checkpoint": ".clusters.checkpoint",
+    "forget_checkpoints": ".clusters.checkpoint",
     "load_ipython_extension": ".magics.ext",
     "unload_ipython_extension": ".magics.ext",
 }

@@ -17,6 +17,7 @@ DaskDataprocError
 ├── ClusterFailed        the cluster was created and ended in ERROR, or its scheduler never answered
 ├── WaitTimeout          a bounded wait ended
 ├── EmulatorError        the local Dataproc could not be started or answered wrongly
+├── CheckpointError      something that cannot be kept as a checkpoint
 └── NotebookError        a notebook's parameters, metadata or execution
 """
 
@@ -148,6 +149,10 @@ class WaitTimeout(DaskDataprocError, TimeoutError):
 
 class EmulatorError(DaskDataprocError):
     """The local Dataproc did not start or did not answer."""
+
+
+class CheckpointError(DaskDataprocError):
+    """What was given cannot be kept as a checkpoint. Nothing was computed."""
 
 
 class NotebookError(DaskDataprocError):

@@ -61,7 +61,7 @@ def _machines(given: argparse.Namespace) -> Machines:
     if given.nodes == "processes":
         from .processes import ProcessMachines
 
-        return ProcessMachines(given.runtime, folder)
+        return ProcessMachines(given.runtime, folder, given.light)
     from .debian import DebianMachines
 
     return DebianMachines(given.runtime, folder, given.image, given.layers, given.internet)
@@ -79,6 +79,7 @@ def _arguments() -> argparse.Namespace:
         "--redirect", action="store_true", help="take unmodified clients in by a proxy and a certificate"
     )
     parser.add_argument("--nodes", choices=("processes", "debian"), default="processes", help="what a VM is")
+    parser.add_argument("--light", action="store_true", help="processes: workers that take little")
     parser.add_argument("--image", type=_folder, help="Debian nodes: the root file system, made by image/base.sh")
     parser.add_argument("--layers", type=_folders, default=[], help="Debian nodes: folders laid over it, A:B")
     parser.add_argument("--internet", action="store_true", help="Debian nodes: they reach what this machine reaches")

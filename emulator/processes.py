@@ -25,10 +25,19 @@ forks its worker, as the machine itself was forked: nothing is imported twice.""
 
 
 class ProcessMachines(Machines):
-    """Machines that share the host's file system and its loopback; initialization actions are not run."""
+    """Machines that share the host's file system and its loopback; initialization actions are not run.
 
-    def __init__(self, runtime: Path, folder: Path):
+    Parameters
+    ----------
+    runtime, folder : Path
+        As of `Machines`.
+    light : bool
+        Whether there are to be many: see `light`.
+    """
+
+    def __init__(self, runtime: Path, folder: Path, light: bool):
         super().__init__(runtime, folder)
+        self._worker = "light-worker" if light else "worker"
         self._ids = 0
         self._made: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._silent: dict[str, int] = {}
@@ -64,7 +73,7 @@ class ProcessMachines(Machines):
         self._expect(vm.key)
         self._silent[vm.key] = len(vm.programs)
         made = await self._fork(
-            programs=vm.programs,
+            programs=[self._worker if program == "worker" else program for program in vm.programs],
             folder=str(folder),
             metadata=str(metadata),
             log=str(folder / "log.txt"),

@@ -23,7 +23,11 @@ from typing import Any
 
 from ..init_actions import settings
 
-PROGRAMS = {"head": "dask_dataproc.init_actions.head", "worker": "dask_dataproc.init_actions.worker"}
+PROGRAMS = {
+    "head": "dask_dataproc.init_actions.head",
+    "worker": "dask_dataproc.init_actions.worker",
+    "light-worker": "dask_dataproc.emulator.light",
+}
 DASHBOARD = "distributed.dashboard.scheduler"
 QUIET = 1.0
 """Seconds without a request before the dashboard is imported too: nobody waits for it then."""

@@ -93,7 +93,7 @@ class Departures(SchedulerPlugin):
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         """Let a worker that joins have what is in the shelter."""
         idle = self._restoring is None or self._restoring.done()
-        if self._process is not None and worker != self._shelter and idle and scheduler.workers[worker].nanny:
+        if self._process is not None and idle and scheduler.workers[worker].name != self._told()["name"]:
             self._restoring = asyncio.ensure_future(self._restore())
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from . import connection, dashboard, notify, settings
 from .departures import Departures
 from .keys import make_keys
 from .metadata import read_metadata
+from .tolerance import Retries
 
 if TYPE_CHECKING:
     from .yarn_head import Containers
@@ -40,6 +41,7 @@ async def main(metadata: dict[str, str]) -> None:
     content = {"certificate": certificate, "key": key, "place": _place(metadata)}
     async with _scheduler(metadata, content) as scheduler:
         Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
+        scheduler.add_plugin(Retries())
         content["scheduler"] = scheduler.address
         content["dashboard"] = dashboard.offer(scheduler, metadata.get("address", dashboard.LOOPBACK))
         await asyncio.to_thread(connection.publish, url, content)

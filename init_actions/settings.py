@@ -1,8 +1,10 @@
-"""Dask's own configuration on every node. Figures: ADR-002 (worker memory fractions, timeouts)."""
+"""Dask's own configuration on every node. Figures: ADR-002 (worker memory fractions, timeouts, fault tolerance)."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from . import tolerance
 
 DASK: dict[str, Any] = {
     "distributed.worker.memory.target": 0.85,
@@ -23,6 +25,8 @@ DASK: dict[str, Any] = {
         "distributed.http.health",
         "distributed.http.statics",
     ],  # Dask's own list but its proxy to worker pages: they are not served, and its import costs half a second
+    "distributed.worker.preload": [f"{__package__}.task_timeouts"],
+    **tolerance.DASK,
 }
 SCHEDULER_PORT, DASHBOARD_PORT = 8786, 8787
 HEAD_TIMEOUT = 600.0

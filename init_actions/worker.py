@@ -1,4 +1,4 @@
-"""The workers of every other node: nannies whose workers leave without losing data when the machine is told to stop."""
+"""The workers of every other node, which leave without losing data when the machine is told to stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 
 import dask.config
-from distributed import Nanny
+from distributed import Nanny, Worker
 from distributed.core import Status, rpc
 
 from . import connection, notify, preemption, settings
@@ -35,10 +35,11 @@ class Lasting(Nanny):
             super().close_gracefully(reason)
 
 
-async def main(metadata: dict[str, str], kind: type[Nanny] = Lasting) -> bool:
-    """Run the machine's nannies until SIGTERM or the notice of preemption; on either, have the data moved first.
+async def main(metadata: dict[str, str], kind: type[Nanny] | type[Worker] = Lasting) -> bool:
+    """Run the machine's workers until SIGTERM or the notice of preemption; on either, have the data moved first.
 
-    Returns whether it was either, and not the cluster's end.
+    Each has a nanny, which starts it again when it dies; only an emulator's light machines (`Worker`) have none.
+    Returns whether it was told to go, and not the cluster's end.
     """
     dask.config.set(settings.DASK)
     loop, stop, preempted = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
@@ -52,26 +53,26 @@ async def main(metadata: dict[str, str], kind: type[Nanny] = Lasting) -> bool:
     names = [name] if len(shapes) == 1 else [f"{name}-{number}" for number in range(len(shapes))]
     wanted = zip(names, shapes, strict=True)
     async with contextlib.AsyncExitStack() as running:
-        starting = (running.enter_async_context(_nanny(kind, metadata, found, *each)) for each in wanted)
-        nannies = await asyncio.gather(*starting)
+        starting = (running.enter_async_context(_worker(kind, metadata, found, *each)) for each in wanted)
+        workers = await asyncio.gather(*starting)
         notify.ready()
-        await _first(stop.wait(), preempted.wait(), *(nanny.finished() for nanny in nannies))
+        await _first(stop.wait(), preempted.wait(), *(worker.finished() for worker in workers))
         told_to_go = stop.is_set() or preempted.is_set()
-        if told_to_go and any(map(_works, nannies)):
+        if told_to_go and any(map(_works, workers)):
             taken = preempted.is_set() or await asyncio.to_thread(preemption.is_preempted, server)
-            await _leave(nannies, taken)
+            await _leave(workers, taken)
     return told_to_go
 
 
 @contextlib.asynccontextmanager
-async def _nanny(
-    kind: type[Nanny], metadata: dict[str, str], found: dict[str, str], name: str, shape: WorkerShape
-) -> AsyncIterator[Nanny]:
-    """Give a nanny whose worker is registered, for which a dead predecessor of its name may have to be forgotten."""
+async def _worker(
+    kind: type[Nanny] | type[Worker], metadata: dict[str, str], found: dict[str, str], name: str, shape: WorkerShape
+) -> AsyncIterator[Nanny | Worker]:
+    """Give a worker that is registered, for which a dead predecessor of its name may have to be forgotten."""
     deadline = time.monotonic() + FORGOTTEN
     while True:
         try:
-            nanny = await kind(
+            worker = await kind(
                 found["scheduler"],
                 name=name,
                 nthreads=shape.threads,
@@ -88,8 +89,8 @@ async def _nanny(
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(ANSWER_TIMEOUT / 10)
-    async with nanny:
-        yield nanny
+    async with worker:
+        yield worker
 
 
 async def find_head(url: str) -> dict[str, str]:
@@ -112,22 +113,22 @@ async def _answers(found: dict[str, str]) -> bool:
     return False
 
 
-def _works(nanny: Nanny) -> bool:
-    """Return whether its worker has registered, and so may have data."""
-    return nanny.process is not None and nanny.process.status is Status.running
+def _works(worker: Nanny | Worker) -> bool:
+    """Return whether it has registered, and so may have data."""
+    return isinstance(worker, Worker) or (worker.process is not None and worker.process.status is Status.running)
 
 
-async def _leave(nannies: list[Nanny], preempted: bool) -> None:
+async def _leave(workers: list[Nanny | Worker], preempted: bool) -> None:
     """Have the head move the data of this machine's workers away; Dask never does by itself on SIGTERM."""
     seconds = preemption.NOTICE if preempted else preemption.ORDER
-    workers = [nanny.worker_address for nanny in nannies]
-    address, arguments = nannies[0].scheduler.address, nannies[0].connection_args
+    leaving = [worker.worker_address if isinstance(worker, Nanny) else worker.address for worker in workers]
+    address, arguments = workers[0].scheduler.address, workers[0].connection_args
     with contextlib.suppress(OSError, TimeoutError):
         async with (
             asyncio.timeout(seconds),
             rpc(address, connection_args=arguments) as head,
         ):
-            await head.leave(workers=workers, preempted=preempted, seconds=seconds - ANSWER_TIMEOUT)
+            await head.leave(workers=leaving, preempted=preempted, seconds=seconds - ANSWER_TIMEOUT)
 
 
 async def _first(*waits: Awaitable[object]) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,17 @@ class Dataproc:
 
     def names(self, **request: Any) -> list[str]:
         return [cluster.cluster_name for cluster in self.clusters.list_clusters(request={**PLACE, **request})]
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Ask something of the control socket."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self.runtime / "control.sock"))
+            client.sendall(json.dumps(request).encode() + b"\n")
+            return json.loads(client.makefile().readline())
+
+    def fault(self, kind: str, times: int = 1, **settings: Any) -> list[str]:
+        """Have something go wrong; return the machines struck at once."""
+        return self.ask(do="ask", kind=kind, times=times, settings=settings)["struck"]
 
     def processes(self, name: str = "") -> dict[str, psutil.Process]:
         """The first processes of the VMs of a cluster, or of all, as the state files know them and as they live."""

@@ -73,3 +73,16 @@ def test_stopped_in_order_it_leaves_the_cluster_running(laptop):
         with DataprocCluster.from_name(cluster.name) as found, found.get_client() as client:
             assert client.submit(sum, [1, 2]).result() == 3
     assert laptop.clusters() == {}
+
+
+def test_stopped_while_the_kernel_that_started_it_lives_it_has_stopped(laptop):
+    kernel = laptop.start("""
+        from dask_dataproc.clusters.local import emulator_start
+        emulator_start()
+        print("started", flush=True)
+        input()
+    """)
+    assert kernel.stdout.readline() == "started\n"
+    assert emulator_stop(timeout=10)
+    assert emulator_status() is None
+    kernel.communicate("\n", timeout=30)
