@@ -54,7 +54,10 @@ MISSING = r"ClusterFailed: cluster NAME: Operation timed out: Only 1 out of 2 mi
 DEAD = r"ClusterFailed: cluster NAME: NAME-w-0 ended with status -9.*|WaitTimeout: NAME: not up after 8 s.*"
 DENIED = r"PermissionDenied: .*: Permission 'dataproc\.{}' denied .* ask for roles/dataproc.editor, which has .*"
 SLOW = r"WaitTimeout: scale NAME to 3 workers: not all have registered after .*"
-GONE = r"ClusterFailed: .*: The operation was cancelled.*|ClusterFailed: NAME exists and is DELETING.*|ClusterNotFound: .*NAME.*|ServiceError: .*auto_delete_time.*"
+GONE = (
+    r"ClusterFailed: .*: The operation was cancelled.*|ClusterFailed: NAME exists and is DELETING.*|"
+    r"ClusterNotFound: .*NAME.*|ServiceError: .*auto_delete_time.*"
+)
 EXPECTED = {
     "quota": {
         **each(MAKING, r"QuotaExceeded: create NAME: 12 CPUS asked, 0 left in the project's quota\n.*"),
