@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from . import staging, versions
 from .config import duration
-from .connection import Connection, find
+from .connection import Connection, find, forget
 from .errors import ClusterExists, ClusterFailed, ClusterNotFound, DaskDataprocError
 from .phases import Phases
 from .record import ClusterRecord
@@ -85,8 +85,13 @@ class Provision:
         """Delete what `create` made; a cluster of the same name that another request made is left alone."""
         if not self._asked:
             return
-        with self.phases.phase("undo", f"deleting {self.spec.name}"), contextlib.suppress(ClusterNotFound):
-            record = await self.service.get(self.spec.name)
+        with self.phases.phase("undo", f"deleting {self.spec.name}"):
+            try:
+                record = await self.service.get(self.spec.name)
+            except ClusterNotFound:  # it never was, or its lease has ended
+                if self.operation is not None:
+                    await forget(self.spec.staging, self.operation.cluster_uuid)
+                return
             if record.metadata.get(REQUEST) == self.request_id:
                 await self.service.remove(record)
 

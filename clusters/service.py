@@ -101,12 +101,13 @@ class Service:
 
     async def remove(self, record: ClusterRecord) -> None:
         """Delete the cluster of ``record``, wait until it has gone and take its keys out of staging."""
-        try:
-            operation = await self.delete(record.name, record.uuid)
-        except ClusterBusy:  # it is being deleted already: by its lease, or by somebody else
-            await self._gone(record)
-        else:
-            await self.finish(operation, f"delete {record.name}", duration("timeouts.delete"))
+        with contextlib.suppress(ClusterNotFound):  # its lease, or somebody else, was faster
+            try:
+                operation = await self.delete(record.name, record.uuid)
+            except ClusterBusy:  # and is at it
+                await self._gone(record)
+            else:
+                await self.finish(operation, f"delete {record.name}", duration("timeouts.delete"))
         if record.staging:
             await forget(record.staging, record.uuid)
             await self._sweep(record.staging)

@@ -11,7 +11,7 @@ from typing import Any
 from .alternatives import not_grown
 from .attempts import growths
 from .config import duration
-from .errors import ClusterBusy, ClusterNotFound, QuotaExceeded, Stockout, WaitTimeout
+from .errors import ClusterBusy, QuotaExceeded, Stockout, WaitTimeout
 from .lease import RENEWALS, Lease, keep_renewing
 from .phases import Phases
 from .provision import living, sooner, unless_given_up
@@ -154,7 +154,7 @@ class Tenure:
     async def delete(self) -> None:
         """Delete the cluster and wait until it has gone."""
         await self._let_go()
-        with self._phases.phase("down", self.record.name), contextlib.suppress(ClusterNotFound):
+        with self._phases.phase("down", self.record.name):
             await self._service.remove(self.record)
         self._ended = self._service.clock.now()
 
