@@ -110,27 +110,3 @@ def test_the_emulator_is_started_seen_and_stopped_by_hand(new_laptop):
         assert emulator("logs", "-n", "1").stdout.strip()
         assert emulator("stop").stderr == "The emulator has stopped\n"
         assert emulator("stop").stderr == "The emulator was not running\n"
-
-
-def test_what_goes_wrong_is_asked_for_listed_and_cleared_by_hand(laptop):
-    from dask_dataproc.clusters.local import emulator_start
-
-    emulator_start()
-
-    def fault(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([DASK, "dataproc", "emulator", "fault", *words], capture_output=True, text=True)
-
-    try:
-        asked = fault("stockout", "--times", "2", "--set", "zones=us-central1-b", "--set", "spot=true")
-        assert (asked.returncode, asked.stderr) == (0, "stockout waits until it can happen\n")
-        waiting = [{"kind": "stockout", "times": 2, "settings": {"zones": "us-central1-b", "spot": "true"}}]
-        assert json.loads(fault("--list", "--json").stdout) == waiting
-        assert "stockout  2      zones=us-central1-b, spot=true\n" in fault("--list").stdout
-        assert fault("vm-death", "--set", "cluster=nobody").stderr == "vm-death: there is no such machine\n"
-        refused = fault("stockout", "--set", "spot=maybe")
-        assert refused.returncode == 1
-        assert "stockout, spot: 'maybe' given, allowed is true or false" in refused.stderr
-        assert fault("stockout", "--list").returncode == fault("cut", "--set", "seconds").returncode == 2
-    finally:
-        assert fault("--clear").returncode == 0
-    assert fault("--list").stdout == "No fault waits\n"
