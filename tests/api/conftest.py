@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -148,10 +149,8 @@ class Dataproc:
         for file in (self.state / "emulator" / "clusters").glob("*.json"):
             kept = json.loads(file.read_text())
             if name in ("", kept["cluster"]["cluster_name"]):
-                for vm in kept["vms"]:
-                    if psutil.pid_exists(vm["pid"]) and psutil.Process(vm["pid"]).create_time() == vm["created"]:
-                        found[vm["name"]] = psutil.Process(vm["pid"])
-        return {name: process for name, process in found.items() if process.status() != psutil.STATUS_ZOMBIE}
+                found |= {vm["name"]: process for vm in kept["vms"] if (process := living(vm["pid"], vm["created"]))}
+        return found
 
     def close(self) -> None:
         """End the server and every VM, by pid."""
@@ -161,6 +160,15 @@ class Dataproc:
             self.stop()
         for process in self.processes().values():
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def living(pid: int, created: float) -> psutil.Process | None:
+    """Return the process of that pid and time of creation, if it runs: it may go at any moment."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
 
 
 def delete_if_there(delete: Callable[[str], None], name: str) -> None:

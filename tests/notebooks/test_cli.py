@@ -124,27 +124,3 @@ def test_a_quota_that_is_too_small_is_said_with_what_fits_and_fit_takes_that(lap
     assert "13 left in the project's quota; next 2 × n2-standard-4" in up.stderr
     assert f"{name} is up: 2 workers" in up.stderr
     dataproc("down", name)
-
-
-def test_what_goes_wrong_is_asked_for_listed_and_cleared_by_hand(laptop):
-    from dask_dataproc.clusters.local import emulator_start
-
-    emulator_start()
-
-    def fault(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([DASK, "dataproc", "emulator", "fault", *words], capture_output=True, text=True)
-
-    try:
-        asked = fault("stockout", "--times", "2", "--set", "zones=us-central1-b", "--set", "spot=true")
-        assert (asked.returncode, asked.stderr) == (0, "stockout waits until it can happen\n")
-        waiting = [{"kind": "stockout", "times": 2, "settings": {"zones": "us-central1-b", "spot": "true"}}]
-        assert json.loads(fault("--list", "--json").stdout) == waiting
-        assert "stockout  2      zones=us-central1-b, spot=true\n" in fault("--list").stdout
-        assert fault("vm-death", "--set", "cluster=nobody").stderr == "vm-death: there is no such machine\n"
-        refused = fault("stockout", "--set", "spot=maybe")
-        assert refused.returncode == 1
-        assert "stockout, spot: 'maybe' given, allowed is true or false" in refused.stderr
-        assert fault("stockout", "--list").returncode == fault("cut", "--set", "seconds").returncode == 2
-    finally:
-        assert fault("--clear").returncode == 0
-    assert fault("--list").stdout == "No fault waits\n"
