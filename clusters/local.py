@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ NODES = ("processes", "debian")
 """What the emulator's VMs may be."""
 UNABLE = 2
 """Exit status of an emulator that cannot run as it was asked to; the last line of its log says why."""
+COUNT = r"[A-Za-z0-9_-]+=\d{1,9}"
+COUNTS = {"quotas": "a number for each metric, as CPUS=48", "zones": "a number for each zone, as us-central1-b=0"}
 POLL = 0.005
 LOG_LINES = 8
 
@@ -96,40 +100,6 @@ def emulator_stop(timeout: float = 15.0) -> bool:
     return True
 
 
-def emulator_fault(kind: str, times: int = 1, **settings: Any) -> None:
-    """Have the emulator fail in the way ``kind``, ``times`` times: when it next can, or at once.
-
-    Raises
-    ------
-    EmulatorError
-        There is no such kind, or no emulator.
-    """
-    _control({"do": "ask", "kind": kind, "times": times, "settings": settings})
-
-
-def emulator_faults() -> list[dict[str, Any]]:
-    """Return the faults that were asked for and have not happened yet."""
-    return _control({"do": "list"})["faults"]
-
-
-def emulator_faults_clear() -> None:
-    """Forget the faults that have not happened yet."""
-    _control({"do": "clear"})
-
-
-def _control(request: dict[str, Any]) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(runtime_dir() / "control.sock"))
-        except OSError:
-            raise EmulatorError("the emulator is not running", "%dask_cluster emulator start") from None
-        client.sendall(json.dumps(request).encode() + b"\n")
-        said = json.loads(client.makefile().readline() or "{}")
-    if "error" in said:
-        raise EmulatorError(said["error"], "dask dataproc emulator fault --list")
-    return said
-
-
 def emulator_log() -> Path:
     """Return the file that the emulator's output goes to."""
     return state_dir() / "emulator.log"
@@ -159,7 +129,21 @@ def _command(redirect: bool) -> list[str]:
         str(state_dir()),
     ]
     command += ["--clock-scale", str(_scale()), "--idle", str(duration("emulator.idle"))]
-    return command + _nodes() + ["--redirect"] * redirect
+    return command + _limits() + _nodes() + ["--redirect"] * redirect
+
+
+def _limits() -> list[str]:
+    """Return the arguments of quotas and of zones with room."""
+    found = {name: _counts(name) for name in ("quotas", "zones")}
+    return [f"--{name}={counts}" for name, counts in found.items() if counts]
+
+
+def _counts(name: str) -> str:
+    given = setting(f"emulator.{name}") or ""
+    texts = [f"{key}={count}" for key, count in given.items()] if isinstance(given, Mapping) else str(given).split(",")
+    if not all(re.fullmatch(COUNT, text.strip()) for text in texts if text):
+        raise ConfigError(f"dataproc.emulator.{name}: {given!r} given, allowed is {COUNTS[name]}")
+    return ",".join(texts)
 
 
 def _nodes() -> list[str]:

@@ -184,6 +184,7 @@ class Machines(abc.ABC):
         """Cut the machine's power; its folder stays, until `shutdown`."""
         if self.alive(vm):
             with contextlib.suppress(ProcessLookupError):
+                os.kill(vm.pid, signal.SIGKILL)  # a moment after its fork it leads no group yet
                 os.killpg(vm.pid, signal.SIGKILL)
 
     @abc.abstractmethod

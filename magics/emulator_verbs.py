@@ -1,4 +1,4 @@
-"""``emulator start|stop|status|logs``: the Dataproc on this machine, as the process it is."""
+"""``emulator start|stop|status|logs|fault``: the Dataproc on this machine, as the process it is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import deque
 import click
 
 from ..clusters.errors import EmulatorError
+from ..clusters.faults import AT_ONCE, KINDS
 from .front import Front, pass_front
 from .options import json_option
 from .render import Table, span
@@ -70,3 +71,52 @@ def logs(front: Front, lines: int) -> None:
             front.result("".join(deque(log, lines)).rstrip("\n"))
     except FileNotFoundError:
         raise EmulatorError("the emulator has never run here", "%dask_cluster emulator start") from None
+
+
+@emulator.command()
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.option("--times", type=int, default=1, help="How often it is to happen [default 1].")
+@click.option("--set", "pairs", metavar="K=V", multiple=True, help="A setting of that kind: docs/emulator.md.")
+@click.option("--list", "listed", is_flag=True, help="Show the faults that have not happened yet.")
+@click.option("--clear", is_flag=True, help="Forget the faults that have not happened yet.")
+@json_option
+@pass_front
+def fault(
+    front: Front, kind: str | None, times: int, pairs: tuple[str, ...], listed: bool, clear: bool, as_json: bool
+) -> None:
+    """Have the emulator fail as Dataproc does.
+
+    What concerns a call or a cluster that comes up happens when there next is one; preempt, vm-death and clock-jump
+    happen at once.
+    """
+    from ..clusters.faults import emulator_fault, emulator_faults, emulator_faults_clear
+
+    if [bool(kind), listed, clear].count(True) != 1:
+        raise click.UsageError(f"give one of --list, --clear and a kind: {', '.join(KINDS)}")
+    if clear:
+        emulator_faults_clear()
+    elif kind:
+        settings = dict(_pair(text) for text in pairs)
+        _tell(front, kind, emulator_fault(kind, times, **settings))
+    elif as_json:
+        front.document(emulator_faults())
+    else:
+        front.show(Table([_row(**each) for each in emulator_faults()], ("kind", "times", "settings"), "No fault waits"))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.UsageError(f"--set: {text!r} given, allowed is NAME=VALUE")
+    return name, value
+
+
+def _tell(front: Front, kind: str, struck: list[str]) -> None:
+    if kind in AT_ONCE:
+        front.say(f"{kind}: {', '.join(struck) or 'there is no such machine'}")
+    else:
+        front.say(f"{kind} waits until it can happen")
+
+
+def _row(kind: str, times: int, settings: dict[str, str]) -> tuple[str, str, str]:
+    return kind, str(times), ", ".join(f"{name}={value}" for name, value in settings.items())

@@ -18,7 +18,8 @@ import psutil
 import pytest
 from hypothesis import settings
 
-from dask_dataproc.clusters.local import emulator_fault, emulator_faults, emulator_faults_clear, emulator_start
+from dask_dataproc.clusters.faults import emulator_fault, emulator_faults, emulator_faults_clear
+from dask_dataproc.clusters.local import emulator_start
 
 # No deadline: the tests share a machine with clusters, and how fast something is, is a benchmark's promise.
 settings.register_profile("house", deadline=None)
@@ -171,9 +172,9 @@ def laptop(shared_laptop) -> Iterator[Laptop]:
 class FaultsOf:
     """What is to go wrong on the emulator of the laptop that a test is on."""
 
-    def ask(self, kind: str, times: int = 1, **settings: Any) -> None:
-        """Have ``kind`` happen."""
-        emulator_fault(kind, times, **settings)
+    def ask(self, kind: str, times: int = 1, **settings: Any) -> list[str]:
+        """Have ``kind`` happen; the machines struck at once."""
+        return emulator_fault(kind, times, **settings)
 
     def left(self) -> list[dict[str, Any]]:
         """Those that have not happened yet."""

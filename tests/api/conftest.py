@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -130,16 +132,25 @@ class Dataproc:
     def names(self, **request: Any) -> list[str]:
         return [cluster.cluster_name for cluster in self.clusters.list_clusters(request={**PLACE, **request})]
 
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Ask something of the control socket."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self.runtime / "control.sock"))
+            client.sendall(json.dumps(request).encode() + b"\n")
+            return json.loads(client.makefile().readline())
+
+    def fault(self, kind: str, times: int = 1, **settings: Any) -> list[str]:
+        """Have something go wrong; return the machines struck at once."""
+        return self.ask(do="ask", kind=kind, times=times, settings=settings)["struck"]
+
     def processes(self, name: str = "") -> dict[str, psutil.Process]:
         """The first processes of the VMs of a cluster, or of all, as the state files know them and as they live."""
         found = {}
         for file in (self.state / "emulator" / "clusters").glob("*.json"):
             kept = json.loads(file.read_text())
             if name in ("", kept["cluster"]["cluster_name"]):
-                for vm in kept["vms"]:
-                    if psutil.pid_exists(vm["pid"]) and psutil.Process(vm["pid"]).create_time() == vm["created"]:
-                        found[vm["name"]] = psutil.Process(vm["pid"])
-        return {name: process for name, process in found.items() if process.status() != psutil.STATUS_ZOMBIE}
+                found |= {vm["name"]: process for vm in kept["vms"] if (process := living(vm["pid"], vm["created"]))}
+        return found
 
     def close(self) -> None:
         """End the server and every VM, by pid."""
@@ -149,6 +160,15 @@ class Dataproc:
             self.stop()
         for process in self.processes().values():
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def living(pid: int, created: float) -> psutil.Process | None:
+    """Return the process of that pid and time of creation, if it runs: it may go at any moment."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
 
 
 def delete_if_there(delete: Callable[[str], None], name: str) -> None:

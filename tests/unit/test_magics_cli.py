@@ -88,6 +88,7 @@ def test_this_notebook_is_no_notebook_in_a_shell():
     [
         ("%dask_cluster em", ["emulator"]),
         ("%dask_cluster emulator st", ["start", "status", "stop"]),
+        ("%dask_cluster emulator fault s", ["stockout", "slow-create"]),
         ("%dask_cluster up --secondary-t", ["--secondary-type"]),
         ("%dask_cluster up --workers 2 --disk-type pd-s", ["pd-standard", "pd-ssd"]),
         ("%dask_cluster logs --of b", ["boot"]),
