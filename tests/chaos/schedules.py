@@ -23,7 +23,8 @@ from distributed import Client
 from distributed.client import FutureCancelledError
 
 from dask_dataproc import DaskDataprocError, DataprocCluster
-from dask_dataproc.clusters.local import emulator_fault, emulator_faults_clear, emulator_start
+from dask_dataproc.clusters.faults import AT_ONCE, emulator_fault, emulator_faults_clear
+from dask_dataproc.clusters.local import emulator_start
 from dask_dataproc.clusters.phases import UP, Phase
 
 MOMENTS = (*UP, "computing", "scale", "adapting", "down")
@@ -70,7 +71,7 @@ def _fault(chance: random.Random) -> Fault:
         KILL: {},
     }
     kind = chance.choice(list(settings))
-    times = chance.choice([1, 1, 2, 5, 100])
+    times = 1 if kind in AT_ONCE else chance.choice([1, 1, 2, 5, 100])
     return Fault(chance.choice(MOMENTS), kind, times, settings[kind])
 
 

@@ -42,7 +42,7 @@ def test_ctrl_c_in_a_slow_scale_keeps_the_cluster_and_its_results(laptop, faults
     script = laptop.start("""
         import signal, threading
         from dask_dataproc import DataprocCluster
-        from dask_dataproc.clusters.local import emulator_fault
+        from dask_dataproc.clusters.faults import emulator_fault
 
         def interrupt(phase):
             if phase.name == "scale" and phase.seconds is None and not struck:
