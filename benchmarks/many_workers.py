@@ -3,7 +3,8 @@
 ``python benchmarks/many_workers.py [--workers 128] [--rounds 3] [--json FILE]``. Ours are light machines of the
 emulator (``dataproc.emulator.light``): a process each, on TLS, resized through Dataproc's API. Plain Dask's workers are
 threads of the calling process, which share one interpreter: so many processes with nannies would keep this machine busy
-by being idle. Each measurement is a process of its own; rounds go through both in turn.
+by being idle. Both have the settings of emulator/light.py, without which such a process comes to nothing else but its
+ticks. Each measurement is a process of its own; rounds go through both in turn.
 """
 
 from __future__ import annotations
@@ -104,8 +105,12 @@ def ours(most: int) -> Any:
 
 def plain() -> Any:
     """Return Dask's own cluster within this process."""
+    import dask.config
     from distributed import LocalCluster
 
+    from dask_dataproc.emulator.light import QUIET
+
+    dask.config.set(QUIET)
     return LocalCluster(n_workers=2, processes=False, threads_per_worker=1, dashboard_address="127.0.0.1:0")
 
 
