@@ -53,7 +53,7 @@ class Calls:
         if self._faults.take("throttle", **where):
             kind = "Cluster operation" if method.__name__ in CLUSTER_OPERATIONS else "Default"
             raise throttled(kind, getattr(request, "project_id", ""))
-        answer = await self._connected(method(request))
+        answer = await self._connected(_snapshot(method, request))
         if self._faults.take("lost-reply", **where):
             raise unavailable(RESET)
         return answer
@@ -80,6 +80,14 @@ class Calls:
             raise unavailable(RESET) from None
         finally:
             self._under_way.discard(task)  # type: ignore[arg-type]
+
+
+async def _snapshot(method: Method, request: Proto) -> Proto:
+    """Return what ``method`` answers, as it is at that moment: clusters and jobs go on before it is sent."""
+    answer = await method(request)
+    now = type(answer)()
+    now.CopyFrom(answer)
+    return now
 
 
 def _cluster_name(request: Proto) -> str:

@@ -82,6 +82,7 @@ async def main(told: dict[str, str]) -> None:
         host=told["host"],
         data=data,
         dashboard=False,
+        dashboard_address="127.0.0.1:0",  # its metrics are not for all who reach the machine
     ) as shelter:
         sys.stdout.write(f"{shelter.address}\n")
         sys.stdout.flush()

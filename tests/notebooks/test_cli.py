@@ -118,7 +118,7 @@ def test_a_quota_that_is_too_small_is_said_with_what_fits_and_fit_takes_that(lap
     assert refused.returncode == 1
     assert refused.stderr.rstrip().endswith(
         f"QuotaExceeded: create {name}: 28 CPUS asked, 13 left in the project's quota; 2 × n2-standard-4 fits\n"
-        "  Try:  %dask_cluster up --fit   (or fit=True: takes 2 × n2-standard-4)"
+        "  Try:  dask dataproc up --fit   (or fit=True: takes 2 × n2-standard-4)"
     )
     up = dataproc("up", "--workers", "6", "--name", name, "--fit")
     assert "13 left in the project's quota; next 2 × n2-standard-4" in up.stderr
