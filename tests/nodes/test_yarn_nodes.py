@@ -88,7 +88,7 @@ class Held:
     def marks(self, **where: Any) -> list[int]:
         """What tells the data from other data, as workers find it."""
         marks = [self.client.submit(zlib.crc32, each, pure=False, **where) for each in self.futures]
-        return [each.result(120) for each in marks]
+        return [each.result(180) for each in marks]
 
 
 def test_a_machine_that_is_scaled_away_hands_on_what_its_container_has(lab, cluster, client):
@@ -119,9 +119,11 @@ def test_the_head_adapts_with_nobody_there_and_machines_follow_while_somebody_is
         lab.until(lambda: again.record.total_workers == 2, 60)
 
 
-def test_a_preempted_machine_hands_on_the_only_copy_of_its_container_within_the_notice(lab, cluster, client):
-    ((leaving, worker),) = places(client).items()
-    held = Held(client, worker)
+def test_a_preempted_machine_hands_on_what_its_container_has_and_the_next_application_goes_on(lab, cluster, client):
+    cluster.scale(2)  # ends what the test above has begun
+    master = "pgrep --full com.anaconda.skein.ApplicationMaster"
+    (leaving,) = [node for node in nodes("w-0", "w-1") if lab.run(node, master, check=False)]
+    held = Held(client, places(client)[leaving])
     lab.run(leaving, HARSH)
     began = time.monotonic()
     lab.preempt(leaving)
