@@ -46,8 +46,8 @@ async def in_turn(
             failed.append(Failure(spec, error))
         before, spec = spec, _following(asked, failed, fit)
         if spec is not None:
-            if spec.total_workers != before.total_workers:
-                asked = spec
+            if spec.total_workers != asked.total_workers or spec.worker_machine not in _machines(asked):
+                asked = spec  # made to fit: alternatives are from now on to this
             why = failed[-1].error.message.partition(": ")[2]
             with phases.phase("retry", f"{why}; next {change(before, spec)}"):
                 await to_its_end(undo())
@@ -65,6 +65,10 @@ def not_grown(
         return QuotaExceeded(as_before + fits, f"%dask_cluster scale {most}" if fits else error.hint, error.shortfalls)
     hint = f"%dask_cluster scale {n} later, or a cluster elsewhere"
     return Stockout(as_before, hint, zone=error.zone, machine=error.machine, available=error.available)
+
+
+def _machines(asked: ClusterSpec) -> tuple[str, ...]:
+    return (asked.worker_machine, *asked.fallbacks)
 
 
 def _following(asked: ClusterSpec, failed: Sequence[Failure], fit: bool) -> ClusterSpec | None:
