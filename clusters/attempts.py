@@ -86,7 +86,7 @@ def _refuted(spec: ClusterSpec, failure: Failure) -> bool:
     if spec.secondary_type != tried.secondary_type:  # what is out of stock may have been the spot machines
         return False
     if isinstance(error, QuotaExceeded):
-        return _alike(spec, tried)
+        return _alike(spec, tried) and spec.total_workers >= tried.total_workers
     if (error.machine or tried.worker_machine) not in (spec.worker_machine, spec.master_machine):
         return False
     if not spec.zone:  # Dataproc's choice

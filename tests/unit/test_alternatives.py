@@ -15,8 +15,8 @@ SPEC = ClusterSpec(name="c", workers=6, fallbacks=("e2-standard-4",))
 OUT = Stockout("up: out of stock")
 
 
-def short(left: float) -> QuotaExceeded:
-    return QuotaExceeded(f"up: 28 CPUS asked, {left:g} left", shortfalls=[Shortfall("CPUS", 28, left)])
+def short(left: float, asked: float = 28) -> QuotaExceeded:
+    return QuotaExceeded(f"up: {asked:g} CPUS asked, {left:g} left", shortfalls=[Shortfall("CPUS", asked, left)])
 
 
 def turns(*answers: Exception | None, fit: bool = False, spec: ClusterSpec = SPEC) -> tuple[list[str], Phases]:
@@ -45,13 +45,16 @@ def test_a_failed_attempt_is_undone_before_the_next_and_told():
 def test_what_was_made_to_fit_stays_small_when_its_zone_is_out_of_machines():
     done, _ = turns(short(13), OUT, None, fit=True)
     assert done[::2] == ["6 n2-standard-4", "2 n2-standard-4", "2 n2-standard-4 us-central1-a"]
-    done, _ = turns(short(6), OUT, None, fit=True, spec=SPEC.replace(workers=2))
+    done, _ = turns(short(6, 12), OUT, None, fit=True, spec=SPEC.replace(workers=2))
     assert done[::2] == ["2 n2-standard-4", "2 n2-standard-2", "2 n2-standard-2 us-central1-a"]
 
 
 def test_a_quota_that_shrinks_meanwhile_is_followed():
-    again = QuotaExceeded("up: 20 CPUS asked, 13 left", shortfalls=[Shortfall("CPUS", 20, 13)])
-    assert turns(short(21), again, None, fit=True)[0][::2] == ["6 n2-standard-4", "4 n2-standard-4", "2 n2-standard-4"]
+    assert turns(short(21), short(13, 20), None, fit=True)[0][::2] == [
+        "6 n2-standard-4",
+        "4 n2-standard-4",
+        "2 n2-standard-4",
+    ]
 
 
 def test_a_short_quota_without_fit_is_no_reason_to_try_elsewhere():
