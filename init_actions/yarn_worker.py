@@ -11,10 +11,9 @@ import signal
 import sys
 from typing import Any
 
-import dask.config
 from distributed import Nanny
 
-from . import worker
+from . import settings, worker
 from .metadata import read_metadata
 from .shape import SYSTEM_CORES, SYSTEM_MEMORY
 
@@ -25,7 +24,7 @@ LEFT = 128 + signal.SIGTERM
 
 def main() -> int:
     """Run the container's worker until it ends; return the exit code."""
-    dask.config.set({PRELOADS: [*dask.config.get(PRELOADS), f"{__package__}.yarn_worker"]})
+    settings.DASK[PRELOADS] = [*settings.DASK[PRELOADS], f"{__package__}.yarn_worker"]
     told_to_go = asyncio.run(worker.main(in_container(read_metadata()), Nanny))
     return LEFT if told_to_go else 0
 

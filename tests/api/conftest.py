@@ -179,9 +179,9 @@ def delete_if_there(delete: Callable[[str], None], name: str) -> None:
         return
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dataproc() -> Iterator[Dataproc]:
-    """An emulator shared by all tests, each with clusters of its own names."""
+    """An emulator shared by a module's tests, each with clusters of its own names; they end with the module."""
     # Not tmp_path: the path of a unix socket may have 107 bytes.
     emulator = Dataproc(Path(tempfile.mkdtemp(prefix="dp-")))
     yield emulator
