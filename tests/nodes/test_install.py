@@ -41,13 +41,25 @@ class Ran:
         return self.said.splitlines()[-1]
 
 
+IDLE = """\
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=
+ExecStart=/bin/true
+"""
+"""What takes the place of the one program of such a node, for which these environments are too small."""
+
+
 class Node:
-    """A node on which install-dask.sh is run by hand: of runtime yarn, where a worker has no service to start."""
+    """A node on which install-dask.sh is run by hand: of runtime yarn, where a worker has no Dask to start."""
 
     def __init__(self, lab, name: str) -> None:
         self.lab, self.name, self.address = lab, name, lab.address(name)
         text = base64.b64encode((NODE_PROGRAMS / "install-dask.sh").read_bytes()).decode()
         self.sh(f"umount -q {PLACE}; rm -rf {PLACE}; base64 -d <<<{text} >{SCRIPT}", check=False)
+        drop_in = "/etc/systemd/system/dask-departure.service.d"
+        self.sh(f"mkdir -p {drop_in}; echo '{IDLE}' >{drop_in}/idle.conf")
 
     def sh(self, command: str, check: bool = True) -> str:
         return self.lab.run(self.name, command, check=check)
