@@ -1,4 +1,4 @@
-"""Debian machines with YARN's containers on them: the head adapts alone, and a machine that leaves takes no data along.
+"""Debian machines with YARN's containers on them: a machine that leaves takes no data along.
 
 One cluster for all of it, which each test leaves with two machines or more.
 """
@@ -16,7 +16,7 @@ from typing import Any
 import dask.config
 import pytest
 import requests
-from distributed import Client, Event
+from distributed import Client
 
 from dask_dataproc import DataprocCluster
 
@@ -98,25 +98,6 @@ def test_a_machine_that_is_scaled_away_hands_on_what_its_container_has(lab, clus
     cluster.scale(2)
     assert held.marks() == held.before
     lab.until(lambda: set(places(client)) == nodes("w-0", "w-1"), 60)
-
-
-def test_the_head_adapts_with_nobody_there_and_machines_follow_while_somebody_is(lab, cluster):
-    with cluster.get_client() as client:
-        cluster.adapt(minimum=1, maximum=3, interval="200ms", target_duration="1s")
-        client.publish_dataset(work=client.map(lambda i: (Event("go").wait("300s"), i)[1], range(40)))
-    cluster.detach()
-    with (
-        DataprocCluster.from_name(NAME, staging=cluster.spec.staging, local=True) as again,
-        again.get_client() as client,
-    ):
-        adapts = client.sync(client.scheduler.workers_state)["adapts"]
-        assert adapts == {"minimum": 1, "maximum": 3, "wanted": 3}, "nobody was there to tell it"
-        lab.until(lambda: len(places(client)) == 3, 120)
-        Event("go", client=client).set()
-        assert client.gather(client.get_dataset("work")) == list(range(40))
-        client.unpublish_dataset("work")
-        lab.until(lambda: len(places(client)) == 1, 60)
-        lab.until(lambda: again.record.total_workers == 2, 60)
 
 
 def test_a_preempted_machine_hands_on_what_its_container_has_and_the_next_application_goes_on(lab, cluster, client):
