@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
 import sys
 import time
+import urllib.request
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +33,8 @@ PACKAGES = {
 """The programs that a lab needs, and the Debian packages they are in."""
 DISK = "8192"
 """MiB of a node's disk, unless the attribute ``lab-disk-mb`` says otherwise."""
+YARN_WEB, YARN_ANSWER = 8088, 2.0
+"""Port of the ResourceManager's REST interface, and the seconds that it has to answer."""
 PREEMPTION_NOTICE = 30.0
 """Seconds from Compute Engine's notice to the end."""
 HIERARCHIES = [Path("/sys/fs/cgroup") / name for name in ("", "systemd", "unified")]
@@ -140,6 +144,11 @@ class DebianMachines(Machines):
         if address := self.address(vm):
             self.lab.leave(address)
 
+    async def missing(self, master: Vm, workers: int) -> float | None:
+        """Return what the cluster could use, as of `Machines`: what YARN has pending less what it has available."""
+        url = f"http://{self.address(master)}:{YARN_WEB}/ws/v1/cluster/metrics"
+        return await asyncio.to_thread(yarn_missing, url)
+
     async def preempt(self, vm: Vm) -> None:
         """Take the node away as Compute Engine takes a spot VM: a notice, the power button, 30 s, the power cut."""
         self.lab.change(self.address(vm), {"metadata": {"instance": {"preempted": "TRUE"}}})
@@ -193,6 +202,21 @@ class DebianMachines(Machines):
             if str(self.folder / key) not in living:
                 self.lab.leave(address)
                 _remove_group(self.group(key))
+
+
+def yarn_missing(url: str) -> float | None:
+    """Return by how many nodes' memory more is pending than available, as the ResourceManager's metrics at ``url`` say.
+
+    None: there is none that answers, or it has no nodes.
+    """
+    try:
+        with urllib.request.urlopen(url, timeout=YARN_ANSWER) as answer:
+            told = json.load(answer)["clusterMetrics"]
+    except OSError:
+        return None
+    if not (told["activeNodes"] and told["totalMB"]):
+        return None
+    return (told["pendingMB"] - told["availableMB"]) / (told["totalMB"] / told["activeNodes"])
 
 
 def _obstacle(image: Path | None, layers: Sequence[Path]) -> str:

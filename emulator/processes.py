@@ -114,7 +114,7 @@ class ProcessMachines(Machines):
     def _hear(self, said: dict[str, str]) -> None:
         """Count the programs of a machine that are ready: the machine is when all are."""
         key = said.get("X_VM", "")
-        if said.get("READY") == "1" and key in self._silent:
-            self._silent[key] -= 1
-            if self._silent[key] <= 0:
-                super()._hear(said)
+        if said.get("READY") == "1":
+            self._silent[key] = self._silent.get(key, 0) - 1
+        if "READY" not in said or self._silent[key] <= 0:
+            super()._hear(said)
