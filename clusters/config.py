@@ -15,13 +15,12 @@ from typing import Any
 import dask.config
 import yaml
 
+from .autoscaling import check_autoscaling
 from .errors import ConfigError, SpecError
 from .fields import seconds
 from .paths import state_dir
-from .spec import FIELDS, ClusterSpec
+from .spec import FIELDS, LOCAL, ClusterSpec
 
-LOCAL = "local"
-"""The project whose Dataproc is the emulator on this machine."""
 OWNER = "owner"
 """The label that says whose a cluster is."""
 NOTEBOOK = "notebook"
@@ -99,6 +98,8 @@ def resolve(
     given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
     given["staging"] = given.get("staging") or (_default_staging(given["project"]) if create else "")
     resolved = ClusterSpec.from_dict(given)
+    if create:
+        check_autoscaling(resolved)
     if create and project == LOCAL:
         _check_local(resolved)
     return resolved.replace(labels={OWNER: user()} | _notebook() | resolved.labels)

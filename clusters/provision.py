@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from . import staging, versions
+from .autoscaling import ensure_policy
 from .config import duration
 from .connection import Connection, find
 from .errors import ClusterExists, ClusterFailed, ClusterNotFound
@@ -48,6 +49,7 @@ class Provision:
             The name is taken; nothing was made.
         """
         with self.phases.phase("stage") as said:
+            await ensure_policy(self.spec, self.service)
             staged = await staging.stage(self.spec)
             said.append(staged.words)
         self._environment = staged.metadata.get("dask-environment", "")

@@ -113,6 +113,20 @@ class Service:
             pages = await self._client.list_clusters(self._place | {"filter": wanted}, timeout=self._timeout)
             return [from_message(type(found).pb(found), self.region) async for found in pages]
 
+    async def policy_is(self, name: str, wanted: Mapping[str, Any]) -> bool:
+        """Return whether the autoscaling policy ``name`` has the figures of ``wanted``, an AutoscalingPolicy."""
+        async with self._call(f"autoscaling policy {wanted['id']} in {self.project}/{self.region}"):
+            found = await self._policies().get_autoscaling_policy(name=name, timeout=self._timeout)
+        ours = type(found)(dict(wanted))
+        groups = ("worker_config", "secondary_worker_config", "basic_algorithm")
+        return all(getattr(found, part) == getattr(ours, part) for part in groups)
+
+    async def create_policy(self, policy: Mapping[str, Any]) -> None:
+        """Create an autoscaling policy, an AutoscalingPolicy of the v1 API."""
+        request = {"parent": f"projects/{self.project}/regions/{self.region}", "policy": dict(policy)}
+        async with self._call(f"create autoscaling policy {policy['id']}"):
+            await self._policies().create_autoscaling_policy(request, timeout=self._timeout)
+
     async def finish(self, operation: Operation, what: str, timeout: float) -> None:
         """Wait for ``operation``.
 
@@ -173,6 +187,13 @@ class Service:
             raise ServiceError(f"{what}: {error}", "%dask_cluster doctor") from error
         except TimeoutError:
             raise WaitTimeout(f"{what}: no answer after {self._timeout} s", "%dask_cluster doctor") from None
+
+    def _policies(self) -> Any:
+        """Return Google's client for autoscaling policies, on the channel that there is."""
+        from google.cloud.dataproc_v1.services.autoscaling_policy_service import transports
+
+        transport = transports.AutoscalingPolicyServiceGrpcAsyncIOTransport(channel=self._client.transport.grpc_channel)
+        return _google().AutoscalingPolicyServiceAsyncClient(transport=transport)
 
     def _cloud_client(self) -> Any:
         import google.auth.exceptions

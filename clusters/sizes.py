@@ -21,7 +21,8 @@ LEAST = 2
 def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
     """Return primary and secondary workers of a cluster with ``n`` in all, that has ``workers`` primary ones now.
 
-    Growing adds secondary workers, which come and go faster; shrinking takes them first.
+    Growing adds secondary workers, which come and go faster, as far as `most_secondary`, then primary ones; shrinking
+    takes secondary ones first.
 
     Raises
     ------
@@ -33,7 +34,13 @@ def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
     if not _within(n, spec):
         nearest = min(max(n, LEAST), spec.max_workers) if _whole(n) else LEAST
         raise SpecError(f"scale: {n!r} given, allowed is {_allowed(spec)}", f"%dask_cluster scale {nearest}")
-    return (workers, n - workers) if n >= workers else (n, 0)
+    secondary = min(max(0, n - workers), most_secondary(spec))
+    return n - secondary, secondary
+
+
+def most_secondary(spec: ClusterSpec) -> int:
+    """Return how many secondary workers there may be: ADR-002's 5 unless the spec asks for more."""
+    return max(spec.max_secondary, spec.secondary_workers)
 
 
 def adaptable(spec: ClusterSpec, minimum: int | None, maximum: int | None) -> tuple[int, int]:

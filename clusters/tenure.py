@@ -8,6 +8,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .autoscaling import GRACE
 from .config import duration
 from .errors import ClusterBusy, ClusterNotFound, WaitTimeout
 from .lease import RENEWALS, Lease, keep_renewing
@@ -21,8 +22,6 @@ from .spending import Spending
 
 RETRY = 0.2
 """Seconds between two tries of an update while another one runs."""
-GRACE = 120
-"""Seconds that a leaving worker has to move its data. Source: report A02, graceful decommission."""
 EXPIRY = "config.lifecycle_config.auto_delete_time"
 
 

@@ -28,6 +28,8 @@ RPCS = {
     "/google.cloud.dataproc.v1.ClusterController/ListClusters": "dataproc.clusters.list",
     "/google.cloud.dataproc.v1.ClusterController/UpdateCluster": "dataproc.clusters.update",
     "/google.cloud.dataproc.v1.ClusterController/DeleteCluster": "dataproc.clusters.delete",
+    "/google.cloud.dataproc.v1.AutoscalingPolicyService/GetAutoscalingPolicy": "dataproc.autoscalingPolicies.get",
+    "/google.cloud.dataproc.v1.AutoscalingPolicyService/CreateAutoscalingPolicy": "dataproc.autoscalingPolicies.create",
     "/google.longrunning.Operations/GetOperation": "dataproc.operations.get",
 }
 """From https://cloud.google.com/dataproc/docs/concepts/iam/iam; a call that is not here fails the test."""
@@ -113,7 +115,7 @@ def test_a_life_needs_just_what_the_lists_say(rpcs, requests, gcs, gcs_log, new_
 
 def live(staging: str) -> None:
     """Be born, found, resized and gone."""
-    with DataprocCluster(n_workers=2, project="local", staging=staging) as cluster:
+    with DataprocCluster(n_workers=2, project="local", staging=staging, autoscaling=True) as cluster:
         with cluster.get_client() as client:
             assert client.submit(sum, [1, 2]).result() == 3
         run(found(cluster))

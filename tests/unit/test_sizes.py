@@ -1,8 +1,11 @@
-"""Whose a Dask worker is."""
+"""Whose a Dask worker is, and how many machines of which group there are."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dask_dataproc.clusters.sizes import machines_of
+from dask_dataproc.clusters.sizes import machines_of, resized
+from dask_dataproc.clusters.spec import ClusterSpec
 
 
 @pytest.mark.parametrize(
@@ -19,3 +22,20 @@ from dask_dataproc.clusters.sizes import machines_of
 )
 def test_several_workers_of_one_machine_are_one_machine(workers, machines):
     assert machines_of(workers) == machines
+
+
+@pytest.mark.parametrize(
+    ("n", "workers", "groups"),
+    [(2, 2, (2, 0)), (6, 2, (2, 4)), (7, 2, (2, 5)), (9, 2, (4, 5)), (10, 2, (5, 5)), (8, 5, (5, 3)), (3, 5, (3, 0))],
+)
+def test_growing_adds_secondary_workers_as_far_as_adr_002_lets_it_then_primary_ones(n, workers, groups):
+    assert resized(n, ClusterSpec(), workers) == groups
+
+
+@given(st.integers(0, 30), st.integers(2, 30), st.integers(2, 60))
+def test_a_resize_gives_what_was_asked_and_keeps_the_bounds(most, workers, n):
+    primary, secondary = resized(n, ClusterSpec(max_secondary=most, max_workers=60), workers)
+    assert primary + secondary == n
+    assert primary >= 2
+    assert 0 <= secondary <= most
+    assert primary == workers or secondary in (0, most), "a primary worker is added or removed only where it must be"
