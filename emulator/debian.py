@@ -38,6 +38,8 @@ YARN_WEB, YARN_ANSWER = 8088, 2.0
 PREEMPTION_NOTICE = 30.0
 """Seconds from Compute Engine's notice to the end."""
 HIERARCHIES = [Path("/sys/fs/cgroup") / name for name in ("", "systemd", "unified")]
+SAVE = 30.0
+"""Seconds more that a node has for its power-off when its disk is to be kept: it is memory, and written to a file."""
 EMPTY = 5.0
 """Seconds until the kernel has ended all processes of a node whose first one was killed."""
 
@@ -133,9 +135,11 @@ class DebianMachines(Machines):
         """Wait for the node, as of `Machines`; its initialization actions have their own time besides."""
         await super().ready(vm, timeout + self._patience.get(vm.key, 0))
 
-    async def shutdown(self, vm: Vm, grace: float) -> None:
-        """Power the node off, as of `Machines`; nothing of it is left on the host."""
-        await super().shutdown(vm, grace)
+    async def shutdown(self, vm: Vm, grace: float, *, keep: bool = False) -> None:
+        """Power the node off, as of `Machines`; nothing of it is left on the host but the disk that is to be kept."""
+        if keep:
+            (Path(vm.folder) / "keep").touch()
+        await super().shutdown(vm, grace + SAVE * keep, keep=keep)
         self._processes.pop(vm.pid, None)
         self._patience.pop(vm.key, None)
         end = time.monotonic() + EMPTY

@@ -77,9 +77,9 @@ class ProcessMachines(Machines):
         """Return the kind of machines."""
         return {"kind": "processes"}
 
-    async def shutdown(self, vm: Vm, grace: float) -> None:
+    async def shutdown(self, vm: Vm, grace: float, *, keep: bool = False) -> None:
         """Power the machine off, as of `Machines`."""
-        await super().shutdown(vm, grace)
+        await super().shutdown(vm, grace, keep=keep)
         self._silent.pop(vm.key, None)
 
     def _attributes(self, vm: VmSpec, folder: Path) -> dict[str, str]:

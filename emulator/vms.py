@@ -163,8 +163,11 @@ class Machines(abc.ABC):
         wanted, registered = self._demand.get(master.key, (0, 0))
         return workers * (wanted - registered) / registered if registered else None
 
-    async def shutdown(self, vm: Vm, grace: float) -> None:
-        """Power the machine off: SIGTERM, up to ``grace`` seconds, SIGKILL; 0 is a power cut. Its folder goes too."""
+    async def shutdown(self, vm: Vm, grace: float, *, keep: bool = False) -> None:
+        """Power the machine off: SIGTERM, up to ``grace`` seconds, SIGKILL; 0 is a power cut.
+
+        Its folder, which has its disk, goes too unless it is to be kept for the next `boot`.
+        """
         if self.alive(vm):
             if grace > 0:
                 os.kill(vm.pid, signal.SIGTERM)  # its first process alone, as systemd's KillMode=mixed does
@@ -175,7 +178,8 @@ class Machines(abc.ABC):
         self._ready.pop(vm.key, None)
         self._demand.pop(vm.key, None)
         self._ended.pop(vm.pid, None)
-        shutil.rmtree(vm.folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(vm.folder, ignore_errors=True)
 
     def alive(self, vm: Vm) -> bool:
         """Return whether the machine's first process still runs; also of machines that an earlier server booted."""
