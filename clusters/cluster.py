@@ -29,6 +29,7 @@ from .sizes import adaptable, machines_of
 from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
+from .warm import check_stoppable
 
 ASK_HEAD = 1.0
 """Seconds without a new worker after which the head is asked what YARN says."""
@@ -198,7 +199,8 @@ class DataprocCluster(Cluster):
         if self._create:
             with contextlib.suppress(ClusterExists):
                 operation = await self._provision.create(life)
-                self.created_here = True
+                self.created_here, self.spec = True, self._provision.spec
+                self.name = self.spec.name  # that of a stopped one, which was started instead
                 return operation.cluster_uuid, self.spec.total_workers
         record = await self._provision.existing()
         self.spec = self._provision.spec = record.spec()
@@ -310,34 +312,50 @@ class DataprocCluster(Cluster):
 
     def delete(self) -> Any:
         """Delete the cluster, whoever made it, and close the connection to it."""
-        return self._end(delete=True)
+        return self._end("delete")
+
+    def stop(self) -> Any:
+        """Stop the cluster, whoever made it, and close the connection to it: whoever asks for its spec gets it again.
+
+        Raises
+        ------
+        SpecError
+            It has local SSDs; nothing was changed.
+        """
+        check_stoppable(self.spec)
+        return self._end("stop")
 
     def detach(self) -> Any:
         """Close the connection; the cluster lives on until its lease ends, or its lifetime with ``keep``."""
-        return self._end(delete=False)
+        return self._end("leave")
 
     def close(self, timeout: float | None = None) -> Any:
         """Delete the cluster if it was made here and is not to be kept; close the connection to it."""
-        return self._end(delete=self.created_here and not self.keep)
+        return self._end(self._usual_end)
 
-    def _end(self, *, delete: bool) -> Any:
+    @property
+    def _usual_end(self) -> str:
+        return "delete" if self.created_here and not self.keep else "leave"
+
+    def _end(self, how: str) -> Any:
         if self.asynchronous:
-            return self._finish(delete)
+            return self._finish(how)
         if self.status is not Status.closed:
-            self._complete(self._finish(delete))
+            self._complete(self._finish(how))
             self._loop_runner.stop()
         return None
 
     async def _close(self) -> None:
-        await self._finish(self.created_here and not self.keep)
+        await self._finish(self._usual_end)
 
-    async def _finish(self, delete: bool) -> None:
+    async def _finish(self, how: str) -> None:
         if self.status in (Status.created, Status.closed):
             self.status = Status.closed
             return
         unclosed.forget(self)
-        ending = self._tenure.delete() if delete else self._tenure.leave(keep=self.keep)
-        both = asyncio.gather(ending, super()._close(), return_exceptions=True)  # neither may cut the other short
+        both = asyncio.gather(
+            self._tenure.end(how, keep=self.keep), super()._close(), return_exceptions=True
+        )  # neither may cut the other short
         try:
             ended, closed = await to_its_end(both)
         finally:

@@ -95,7 +95,7 @@ def resolve(
     given["project"] = FIELDS["project"].parse(project)  # first: it decides where staging may be
     if given["project"] == LOCAL:  # a bucket that is configured is the cloud's
         given["staging"] = asked.get("staging")
-    given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
+    given["name"] = given.get("name") or f"{_prefix()}{secrets.token_hex(2)}"
     given["staging"] = given.get("staging") or (_default_staging(given["project"]) if create else "")
     resolved = ClusterSpec.from_dict(given)
     if create:
@@ -121,6 +121,15 @@ def default_region() -> tuple[str, str]:
     return _first(
         ("region", "GOOGLE_CLOUD_REGION", "dataproc", "region"), ("region", "GOOGLE_CLOUD_REGION", "compute", "region")
     )
+
+
+def made_up(name: str) -> bool:
+    """Return whether ``name`` is one that `resolve` gives to a cluster that nobody named."""
+    return re.fullmatch(f"{re.escape(_prefix())}[0-9a-f]{{4}}", name) is not None
+
+
+def _prefix() -> str:
+    return f"dask-{user()[:30]}-"
 
 
 def user() -> str:

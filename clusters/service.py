@@ -92,6 +92,18 @@ class Service:
         request = self._place | {"cluster_name": name, "cluster_uuid": uuid, "request_id": new_request_id()}
         return await self._begin(f"delete {name}", self._client.delete_cluster, request)
 
+    async def stop(self, record: ClusterRecord) -> Operation:
+        """Stop the cluster of ``record``: its machines go, its disks stay."""
+        return await self._begin(f"stop {record.name}", self._client.stop_cluster, self._that(record))
+
+    async def start(self, record: ClusterRecord) -> Operation:
+        """Start the stopped cluster of ``record``."""
+        return await self._begin(f"start {record.name}", self._client.start_cluster, self._that(record))
+
+    def _that(self, record: ClusterRecord) -> dict[str, Any]:
+        named = {"cluster_name": record.name, "cluster_uuid": record.uuid}
+        return self._place | named | {"request_id": new_request_id()}
+
     async def remove(self, record: ClusterRecord) -> None:
         """Delete the cluster of ``record``, wait until it has gone and take its keys out of staging."""
         operation = await self.delete(record.name, record.uuid)

@@ -6,23 +6,25 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from .autoscaling import GRACE
 from .config import duration
-from .errors import ClusterBusy, ClusterNotFound, WaitTimeout
-from .lease import RENEWALS, Lease, keep_renewing
+from .connection import forget
+from .errors import ClusterBusy, ClusterNotFound, DaskDataprocError, WaitTimeout
+from .lease import EXPIRY, NEAREST, RENEWALS, Lease, keep_renewing, living_until
 from .phases import Phases
 from .provision import living, sooner
-from .record import ClusterRecord
+from .record import ClusterRecord, made_with
 from .service import Operation, Service
 from .sizes import resized
 from .spec import ClusterSpec
 from .spending import Spending
+from .warm import STOPPED_LEASE
 
 RETRY = 0.2
 """Seconds between two tries of an update while another one runs."""
-EXPIRY = "config.lifecycle_config.auto_delete_time"
 
 
 class Tenure:
@@ -109,6 +111,11 @@ class Tenure:
                 self._spending.resize(primary, secondary, self._service.clock.now())
                 await self._resized(operation, n, registered)
 
+    async def end(self, how: str, *, keep: bool) -> None:
+        """Give the cluster back: ``delete`` it, ``stop`` it, or ``leave`` it to its lease."""
+        ends = {"delete": self.delete, "stop": self.stop, "leave": partial(self.leave, keep=keep)}
+        await ends[how]()
+
     async def delete(self) -> None:
         """Delete the cluster and wait until it has gone."""
         self._stop_renewing()
@@ -116,11 +123,45 @@ class Tenure:
             await self._service.remove(self.record)
         self._ended = self._service.clock.now()
 
+    async def stop(self) -> None:
+        """Stop the cluster at the size it was made with: it can be started until the lease of a stopped one ends.
+
+        Dataproc changes running clusters alone and stops none with secondary workers: so one update comes first. If
+        the cluster cannot be stopped, it runs on to the end of the lease that it had.
+
+        Raises
+        ------
+        ServiceError, WaitTimeout
+            It was not stopped.
+        """
+        self._stop_renewing()
+        name, limit = self.record.name, duration("timeouts.delete")
+        with self._phases.phase("stop", name):
+            before = await self.refresh()
+            changes, mask = _size_change(before, made_with(before), 0)
+            until = self._service.clock.now() + duration("stopped-lease", STOPPED_LEASE)
+            try:
+                update = await self._when_free(name, changes | living_until(until), [*mask, EXPIRY], 0)
+                await self._service.finish(update, f"update {name}", limit)
+                await self._service.finish(await self._service.stop(before), f"stop {name}", limit)
+            except DaskDataprocError:
+                await self._back_to(before.lease_expires)
+                raise
+            await forget(before.staging, before.uuid)  # the keys: who starts it again waits for new ones
+            await self.refresh()
+        self._ended = self._service.clock.now()
+
+    async def _back_to(self, expires: float | None) -> None:
+        soonest = self._service.clock.now() + 1.1 * NEAREST
+        with contextlib.suppress(DaskDataprocError):
+            life = {"config": living_until(max(expires or 0.0, soonest))}
+            await self._service.update(self.record.name, life, [EXPIRY])
+
     async def leave(self, *, keep: bool) -> None:
         """Let the cluster go on without us: to the end of its lease, or with ``keep`` of its lifetime."""
         self._stop_renewing()
         if keep and self.lease.may_move(self.lease.ends):
-            await self._update(_life(self.lease.ends), [EXPIRY])
+            await self._update(living_until(self.lease.ends), [EXPIRY])
             self.lease.expires = self.lease.ends
 
     def _stop_renewing(self) -> None:
@@ -145,7 +186,7 @@ class Tenure:
         """Begin an update, with the lease's renewal folded in; wait for another one to end first."""
         until, name = self.lease.next(), self.record.name
         if self._renewing is not None and self.lease.may_move(until):
-            config, mask = config | _life(until), [*mask, EXPIRY]
+            config, mask = config | living_until(until), [*mask, EXPIRY]
         limit = duration("timeouts.scale")
         try:
             async with asyncio.timeout(limit):
@@ -166,7 +207,7 @@ class Tenure:
         until = self.lease.next()
         if self._resizing.locked() or not self.lease.may_move(until):
             return
-        await self._service.update(self.record.name, {"config": _life(until)}, [EXPIRY])
+        await self._service.update(self.record.name, {"config": living_until(until)}, [EXPIRY])
         self.lease.expires = until
 
 
@@ -179,7 +220,3 @@ def _size_change(now: ClusterRecord, primary: int, secondary: int) -> tuple[dict
     changed = {group: after for group, (before, after) in wanted.items() if before != after}
     config = {group: {"num_instances": after} for group, after in changed.items()}
     return config, [f"config.{group}.num_instances" for group in changed]
-
-
-def _life(until: float) -> dict[str, Any]:
-    return {"lifecycle_config": {"auto_delete_time": {"seconds": math.ceil(until)}}}
