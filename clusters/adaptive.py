@@ -1,19 +1,50 @@
-"""Dask's adaptive scaling, by number alone: which machines leave is Dataproc's choice; each moves its data first."""
+"""Dask's adaptive scaling, by number alone: which machines leave is Dataproc's choice; each moves its data first.
+
+Its bounds are a label of the cluster, so that whoever holds the lease next goes on with it; and no failure ends it.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
+import re
+from contextlib import suppress
 from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
-from .sizes import machines_of
+from .errors import ClusterNotFound, DaskDataprocError, SpecError
+from .sizes import ADAPT, machines_of
+
+PAUSE = 60.0
+"""Seconds of the service's time until the next try after a resize that failed: a stockout or a quota stays a while."""
+log = logging.getLogger(__name__)
 
 
 class DataprocAdaptive(Adaptive):
     """Resizes a `DataprocCluster` to what the scheduler would like, within its bounds; counts machines, not workers."""
 
     cluster: Any
+    _again = 0.0
+    _noted = False
+
+    async def adapt(self) -> None:
+        """Look once at what the scheduler would like and come to that; what fails is tried again later."""
+        clock = self.cluster.lease.clock
+        if clock.now() < self._again:
+            return
+        try:
+            if len(self.observed) < self.cluster.record.total_workers:  # to come, taken from us, or resized by others
+                await self.cluster._tenure.refresh()
+            await super().adapt()
+            if not self._noted:
+                await self.cluster._tenure.note(ADAPT, f"{self.minimum}-{self.maximum}")
+                self._noted = True
+        except ClusterNotFound as error:
+            self.stop(reason=str(error))
+        except (DaskDataprocError, OSError, TimeoutError) as error:
+            self._again = clock.now() + PAUSE
+            log.warning("%s is not adapted, the next try is in %.0f s: %s", self.cluster.name, PAUSE, error)
 
     async def target(self) -> int:
         """Return how many machines the scheduler would like."""
@@ -31,9 +62,31 @@ class DataprocAdaptive(Adaptive):
 
     async def scale_up(self, n: int) -> None:
         """Grow to ``n`` workers."""
-        await self.cluster._scale(n)
+        await self._resize(n)
 
     async def scale_down(self, workers: list[str]) -> None:
         """Shrink by as many workers as Dask would close."""
         if workers:
-            await self.cluster._scale(max(self.minimum, len(self.plan) - len(workers)))
+            await self._resize(max(self.minimum, len(self.plan) - len(workers)))
+
+    async def _resize(self, n: int) -> None:
+        """Have Dataproc come to ``n`` machines; a worker that never registers must not hold the next look up."""
+        await self.cluster._tenure.resize(n, _at_once, self.cluster._tell_head)
+
+
+async def _at_once(n: int) -> None:
+    """Wait for no worker."""
+
+
+def resume(cluster: Any) -> None:
+    """Go on with the adaptive scaling that the label of ``cluster`` speaks of, if it does."""
+    if found := re.fullmatch(r"(\d+)-(\d+)", cluster.record.labels.get(ADAPT, "")):
+        with suppress(SpecError):  # somebody else's label
+            cluster.adapt(minimum=int(found[1]), maximum=int(found[2]))
+
+
+async def give_up(cluster: Any) -> None:
+    """End the adaptive scaling of ``cluster``, here and for whoever attaches: somebody has chosen a size."""
+    if cluster._adaptive is not None:
+        cluster._adaptive.stop(reason="scaled by hand")
+    await cluster._tenure.note(ADAPT, "")

@@ -15,7 +15,7 @@ from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
 from . import unclosed
-from .adaptive import DataprocAdaptive
+from .adaptive import DataprocAdaptive, give_up, resume
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
 from .errors import ClusterExists, ClusterFailed, WaitTimeout
@@ -25,7 +25,7 @@ from .phases import Phase, Phases
 from .provision import Provision, alongside, sooner, to_its_end
 from .record import ClusterRecord
 from .service import Service
-from .sizes import adaptable, machines_of
+from .sizes import adaptable, machines_of, resized
 from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
@@ -242,6 +242,8 @@ class DataprocCluster(Cluster):
         self._tenure.take_lease(self._lease_length, begins + self._wanted_life)
         if self._hold_lease:
             await self._tenure.hold(self._idle_seconds)
+            if not self.created_here:
+                resume(self)
 
     async def _undo(self) -> None:
         try:
@@ -260,6 +262,8 @@ class DataprocCluster(Cluster):
     def scale(self, n: int) -> Any:
         """Resize to ``n`` workers in all and wait until they are there; leaving ones move their data first.
 
+        It ends `adapt`, which would choose another size again.
+
         Raises
         ------
         SpecError
@@ -270,7 +274,9 @@ class DataprocCluster(Cluster):
     def adapt(  # pyright: ignore[reportIncompatibleMethodOverride]  # the class that adapts is not to be chosen
         self, *, minimum: int | None = None, maximum: int | None = None, **keywords: Any
     ) -> Any:
-        """Resize to what the scheduler would like, between ``minimum`` and ``maximum`` workers.
+        """Resize to what the scheduler would like, between ``minimum`` and ``maximum`` workers, from here.
+
+        Whoever attaches and holds the lease goes on with it.
 
         Raises
         ------
@@ -297,6 +303,8 @@ class DataprocCluster(Cluster):
         return self.plan
 
     async def _scale(self, n: int) -> None:
+        resized(n, self.spec, self.record.workers)  # what is refused changes nothing
+        await give_up(self)
         await self._tenure.resize(n, self._registered, self._tell_head)
 
     async def _tell_head(self, n: int) -> None:

@@ -58,6 +58,7 @@ def stop_cluster(name: str, project: str | None = None, region: str | None = Non
             spec = record.spec()
             check_stoppable(spec)
             tenure = Tenure(spec, record, service, Phases())
+            tenure.take_lease(0, 0)  # the one that it has
             await to_its_end(tenure.stop())
             return tenure.record
 

@@ -14,6 +14,8 @@ MACHINE = re.compile(r"(?P<machine>.+-(?:m|w-\d+|sw-[a-z0-9]+))-\d+")
 """How a Dask worker is named where a machine has several: by the machine, and a number."""
 SHELTER = "-shelter"
 """How the name of `init_actions/shelter.py`'s worker ends."""
+ADAPT = "dask-adapt"
+"""The label with the bounds of adaptive scaling, ``2-10``."""
 LEAST = 2
 """Primary workers that Dataproc asks of every cluster that is not a single node."""
 

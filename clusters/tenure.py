@@ -18,7 +18,7 @@ from .phases import Phases
 from .provision import living, sooner
 from .record import ClusterRecord, made_with
 from .service import Operation, Service
-from .sizes import resized
+from .sizes import ADAPT, resized
 from .spec import ClusterSpec
 from .spending import Spending
 from .warm import STOPPED_LEASE
@@ -116,6 +116,17 @@ class Tenure:
         ends = {"delete": self.delete, "stop": self.stop, "leave": partial(self.leave, keep=keep)}
         await ends[how]()
 
+    async def note(self, label: str, value: str) -> None:
+        """Have the cluster's ``label`` say ``value``, where whoever attaches finds it; '' takes it away."""
+        if self.record.labels.get(label, "") == value:
+            return
+        async with self._resizing:
+            others = {name: said for name, said in (await self.refresh()).labels.items() if name != label}
+            labels = others | ({label: value} if value else {})
+            operation = await self._update({}, ["labels"], labels=labels)
+            await self._service.finish(operation, f"update {self.record.name}", duration("timeouts.scale"))
+            await self.refresh()
+
     async def delete(self) -> None:
         """Delete the cluster and wait until it has gone."""
         self._stop_renewing()
@@ -137,16 +148,18 @@ class Tenure:
         self._stop_renewing()
         name, limit = self.record.name, duration("timeouts.delete")
         with self._phases.phase("stop", name):
+            await self.note(ADAPT, "")
             before = await self.refresh()
             changes, mask = _size_change(before, made_with(before), 0)
             until = self._service.clock.now() + duration("stopped-lease", STOPPED_LEASE)
             try:
-                update = await self._when_free(name, changes | living_until(until), [*mask, EXPIRY], 0)
+                update = await self._update(changes | living_until(until), [*mask, EXPIRY])
                 await self._service.finish(update, f"update {name}", limit)
                 await self._service.finish(await self._service.stop(before), f"stop {name}", limit)
             except DaskDataprocError:
                 await self._back_to(before.lease_expires)
                 raise
+            self.lease.expires = until
             await forget(before.staging, before.uuid)  # the keys: who starts it again waits for new ones
             await self.refresh()
         self._ended = self._service.clock.now()
@@ -182,7 +195,9 @@ class Tenure:
             following.cancel()
             await self.refresh()
 
-    async def _update(self, config: dict[str, Any], mask: list[str], *, grace: int = 0) -> Operation:
+    async def _update(
+        self, config: dict[str, Any], mask: list[str], *, grace: int = 0, labels: dict[str, str] | None = None
+    ) -> Operation:
         """Begin an update, with the lease's renewal folded in; wait for another one to end first."""
         until, name = self.lease.next(), self.record.name
         if self._renewing is not None and self.lease.may_move(until):
@@ -190,16 +205,16 @@ class Tenure:
         limit = duration("timeouts.scale")
         try:
             async with asyncio.timeout(limit):
-                operation = await self._when_free(name, config, mask, grace)
+                operation = await self._when_free(name, {"config": config, "labels": labels or {}}, mask, grace)
         except TimeoutError:
             raise WaitTimeout(f"update {name}: another change of it is not done after {limit} s") from None
         self.lease.expires = until if EXPIRY in mask else self.lease.expires
         return operation
 
-    async def _when_free(self, name: str, config: dict[str, Any], mask: list[str], grace: int) -> Operation:
+    async def _when_free(self, name: str, changes: dict[str, Any], mask: list[str], grace: int) -> Operation:
         while True:
             with contextlib.suppress(ClusterBusy):
-                return await self._service.update(name, {"config": config}, mask, grace=grace)
+                return await self._service.update(name, changes, mask, grace=grace)
             await asyncio.sleep(RETRY)
 
     async def _renew(self) -> None:
