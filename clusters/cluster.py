@@ -30,6 +30,7 @@ from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
 from .warm import check_stoppable
+from .wording import cost_row
 
 ASK_HEAD = 1.0
 """Seconds without a new worker after which the head is asked what YARN says."""
@@ -391,10 +392,7 @@ class DataprocCluster(Cluster):
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         if self.status is not Status.running:
             return super()._repr_html_(cluster_status)
-        cells = (
-            f"<td>{_dollars('Price per hour', self.price_per_hour)}</td><td>{_dollars('Cost so far', self.cost)}</td>"
-        )
-        return super()._repr_html_(f"{cluster_status or ''}<tr>{cells}</tr>")
+        return super()._repr_html_(f"{cluster_status or ''}{cost_row(self.price_per_hour, self.cost)}")
 
     def _complete(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run ``work`` on the cluster's loop; Ctrl-C undoes it (see `dask_dataproc.clusters.sync`)."""
@@ -408,7 +406,3 @@ class DataprocCluster(Cluster):
             self._cluster_manager_logs.append((datetime.datetime.now(datetime.UTC), said))
         if self._on_phase is not None:
             self._on_phase(phase)
-
-
-def _dollars(what: str, price: float | None) -> str:
-    return f"<strong>{what}:</strong> {'not known' if price is None else f'${price:.2f}'}"

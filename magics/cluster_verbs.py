@@ -203,7 +203,7 @@ def scale(front: Front, n: int, name: str, place: Place) -> None:
 def adapt(front: Front, minimum: int, maximum: int) -> None:
     """Resize as the work asks, from MINIMUM to MAXIMUM.
 
-    Of the notebook's own cluster, for as long as the kernel lives: it is the kernel that watches.
+    Of the notebook's own cluster: its kernel watches, and the next one that attaches goes on. scale ends it.
     """
     cluster = front.session.cluster if front.session else None
     if cluster is None:

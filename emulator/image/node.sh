@@ -41,8 +41,9 @@ make_disk() {
   mkdir disk/upper disk/work
   if [[ -e disk.tar ]]; then
     tar --extract --file=disk.tar --directory=disk/upper --xattrs --xattrs-include='*' --numeric-owner
-    rm disk.tar keep
+    rm disk.tar
   fi
+  rm -f keep
   mount -t overlay -o "lowerdir=$LOWER,upperdir=disk/upper,workdir=disk/work" node-root root
   echo "$NAME" >root/etc/hostname
   printf 'nameserver 169.254.169.254\nsearch %s google.internal\n' "$DOMAIN" >root/etc/resolv.conf
