@@ -1,5 +1,6 @@
 """Dask's adaptive scaling, by number alone: which machines leave is Dataproc's choice; each moves its data first.
 
+Its bounds are a label of the cluster, so that whoever holds the lease next goes on with it; and no failure ends it.
 On YARN it is the head that adapts, and goes on when nobody is attached; who is, makes room for its containers.
 """
 
@@ -7,17 +8,17 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Awaitable, Callable
+import re
+from contextlib import suppress
 from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
-from .errors import DaskDataprocError
-from .sizes import LEAST, machines_of
+from .errors import ClusterNotFound, DaskDataprocError, SpecError
+from .sizes import ADAPT, LEAST, machines_of
 
-PATIENCE = 60.0
-"""Seconds until a resize that failed is tried again: a stockout or a short quota does not end in a moment."""
+PAUSE = 60.0
+"""Seconds of the service's time until the next try after a resize that failed: a stockout or a quota stays a while."""
 log = logging.getLogger(__name__)
 
 
@@ -27,19 +28,35 @@ class PatientAdaptive(Adaptive):
     cluster: Any
     _not_before = 0.0
 
-    async def _try(self, resize: Callable[[int], Awaitable[None]], n: int) -> None:
-        """Call ``resize(n)``, if that may be tried again already; what it fails of is said once."""
-        if time.monotonic() < self._not_before:
+    async def adapt(self) -> None:
+        """Look once at what is wanted and come to that; what fails is said, and tried again later."""
+        clock = self.cluster.lease.clock
+        if clock.now() < self._not_before:
             return
         try:
-            await resize(n)
-        except DaskDataprocError as error:
-            self._not_before = time.monotonic() + PATIENCE
-            log.warning("%s; tried again in %.0f s", error, PATIENCE)
+            await self._look()
+        except ClusterNotFound as error:
+            self.stop(reason=str(error))
+        except (DaskDataprocError, OSError, TimeoutError) as error:
+            self._not_before = clock.now() + PAUSE
+            log.warning("%s is not adapted, the next try is in %.0f s: %s", self.cluster.name, PAUSE, error)
+
+    async def _look(self) -> None:
+        await super().adapt()
 
 
 class DataprocAdaptive(PatientAdaptive):
     """Resizes a `DataprocCluster` to what the scheduler would like, within its bounds; counts machines, not workers."""
+
+    _noted = False
+
+    async def _look(self) -> None:
+        if len(self.observed) < self.cluster.record.total_workers:  # to come, taken from us, or resized by others
+            await self.cluster._tenure.refresh()
+        await super()._look()
+        if not self._noted:
+            await self.cluster._tenure.note(ADAPT, f"{self.minimum}-{self.maximum}")
+            self._noted = True
 
     async def target(self) -> int:
         """Return how many machines the scheduler would like."""
@@ -57,12 +74,16 @@ class DataprocAdaptive(PatientAdaptive):
 
     async def scale_up(self, n: int) -> None:
         """Grow to ``n`` workers."""
-        await self._try(self.cluster._resize, n)
+        await self._resize(n)
 
     async def scale_down(self, workers: list[str]) -> None:
         """Shrink by as many workers as Dask would close."""
         if workers:
-            await self._try(self.cluster._resize, max(self.minimum, len(self.plan) - len(workers)))
+            await self._resize(max(self.minimum, len(self.plan) - len(workers)))
+
+    async def _resize(self, n: int) -> None:
+        """Have Dataproc come to ``n`` machines; a worker that never registers must not hold the next look up."""
+        await self.cluster._tenure.resize(n, tell_head=self.cluster._tell_head)
 
 
 class RoomAdaptive(PatientAdaptive):
@@ -98,8 +119,22 @@ class RoomAdaptive(PatientAdaptive):
 
     async def scale_up(self, n: int) -> None:
         """Grow to ``n`` machines."""
-        await self._try(self.cluster._tenure.resize, n)
+        await self.cluster._tenure.resize(n)
 
     async def scale_down(self, workers: list[str]) -> None:
         """Shrink by that many machines."""
-        await self._try(self.cluster._tenure.resize, len(self.plan) - len(workers))
+        await self.cluster._tenure.resize(len(self.plan) - len(workers))
+
+
+def resume(cluster: Any) -> None:
+    """Go on with the adaptive scaling that the label of ``cluster`` speaks of, if it does."""
+    if found := re.fullmatch(r"(\d+)-(\d+)", cluster.record.labels.get(ADAPT, "")):
+        with suppress(SpecError):  # somebody else's label
+            cluster.adapt(minimum=int(found[1]), maximum=int(found[2]))
+
+
+async def give_up(cluster: Any) -> None:
+    """End the adaptive scaling of ``cluster``, here and for whoever attaches: somebody has chosen a size."""
+    if adaptive := getattr(cluster, "_adaptive", None):
+        adaptive.stop(reason="scaled by hand")
+    await cluster._tenure.note(ADAPT, "")

@@ -17,7 +17,7 @@ from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
 from . import unclosed
-from .adaptive import DataprocAdaptive, RoomAdaptive
+from .adaptive import DataprocAdaptive, RoomAdaptive, give_up, resume
 from .alternatives import in_turn
 from .config import LEASE_BOUNDS, duration, resolve
 from .connection import Connection
@@ -33,6 +33,8 @@ from .sizes import LEAST, adaptable, machines_of, resized
 from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
+from .warm import check_stoppable
+from .wording import cost_row
 
 LOOK_FOR_HEAD = 1.0
 """Seconds between two looks for a head that has gone."""
@@ -215,7 +217,8 @@ class DataprocCluster(Cluster):
         if self._create:
             with contextlib.suppress(ClusterExists):
                 operation = await self._provision.create(life)
-                self.created_here = True
+                self.created_here, self.spec = True, self._provision.spec
+                self.name = self.spec.name  # that of a stopped one, which was started instead
                 return operation.cluster_uuid, self.spec.total_workers
         record = await self._provision.existing()
         self.spec = self._provision.spec = record.spec()
@@ -274,6 +277,8 @@ class DataprocCluster(Cluster):
             adapts = (await cast(Any, self.scheduler_comm).workers_state())["adapts"]
             if adapts is not None:
                 self._follow_head(adapts["minimum"], adapts["maximum"])
+            elif not self.created_here:
+                resume(self)
 
     async def _undo(self) -> None:
         try:
@@ -299,7 +304,7 @@ class DataprocCluster(Cluster):
     def scale(self, n: int) -> Any:
         """Resize to ``n`` workers in all and wait until they are there; leaving ones move their data first.
 
-        It ends adapting.
+        It ends `adapt`, which would choose another size again.
 
         Raises
         ------
@@ -311,7 +316,9 @@ class DataprocCluster(Cluster):
     def adapt(  # pyright: ignore[reportIncompatibleMethodOverride]  # the class that adapts is not to be chosen
         self, *, minimum: int | None = None, maximum: int | None = None, **keywords: Any
     ) -> Any:
-        """Resize to what the scheduler would like, between ``minimum`` and ``maximum`` workers.
+        """Resize to what the scheduler would like, between ``minimum`` and ``maximum`` workers, from here.
+
+        Whoever attaches and holds the lease goes on with it.
 
         With runtime ``yarn`` it is the head that adapts, also when nobody is attached any more; the machines follow its
         containers while somebody is who holds the lease. In an asynchronous cluster that is to be awaited.
@@ -350,12 +357,8 @@ class DataprocCluster(Cluster):
         return self.plan
 
     async def _scale(self, n: int) -> None:
-        resized(n, self.spec, self.record.workers)  # what is refused ends nothing
-        if adaptive := getattr(self, "_adaptive", None):
-            adaptive.stop("scale")
-        await self._resize(n)
-
-    async def _resize(self, n: int) -> None:
+        resized(n, self.spec, self.record.workers)  # what is refused changes nothing
+        await give_up(self)
         await self._tenure.resize(n, self._registered, self._tell_head)
 
     async def _tell_head(self, n: int) -> bool:
@@ -378,28 +381,43 @@ class DataprocCluster(Cluster):
 
     def delete(self) -> Any:
         """Delete the cluster, whoever made it, and close the connection to it."""
-        return self._end(delete=True)
+        return self._end("delete")
+
+    def stop(self) -> Any:
+        """Stop the cluster, whoever made it, and close the connection to it: whoever asks for its spec gets it again.
+
+        Raises
+        ------
+        SpecError
+            It has local SSDs; nothing was changed.
+        """
+        check_stoppable(self.spec)
+        return self._end("stop")
 
     def detach(self) -> Any:
         """Close the connection; the cluster lives on until its lease ends, or its lifetime with ``keep``."""
-        return self._end(delete=False)
+        return self._end("leave")
 
     def close(self, timeout: float | None = None) -> Any:
         """Delete the cluster if it was made here and is not to be kept; close the connection to it."""
-        return self._end(delete=self.created_here and not self.keep)
+        return self._end(self._usual_end)
 
-    def _end(self, *, delete: bool) -> Any:
+    @property
+    def _usual_end(self) -> str:
+        return "delete" if self.created_here and not self.keep else "leave"
+
+    def _end(self, how: str) -> Any:
         if self.asynchronous:
-            return self._finish(delete)
+            return self._finish(how)
         if self.status is not Status.closed:
-            self._complete(self._finish(delete))
+            self._complete(self._finish(how))
             self._loop_runner.stop()
         return None
 
     async def _close(self) -> None:
-        await self._finish(self.created_here and not self.keep)
+        await self._finish(self._usual_end)
 
-    async def _finish(self, delete: bool) -> None:
+    async def _finish(self, how: str) -> None:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait([self._starting])
@@ -407,7 +425,7 @@ class DataprocCluster(Cluster):
             self.status = Status.closed
             return
         unclosed.forget(self)
-        ending = self._tenure.delete() if delete else self._tenure.leave(keep=self.keep)
+        ending = self._tenure.end(how, keep=self.keep)
         both = asyncio.gather(ending, self._disconnect(), return_exceptions=True)  # neither may cut the other short
         try:
             ended, closed = await to_its_end(both)
@@ -442,10 +460,7 @@ class DataprocCluster(Cluster):
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         if self.status is not Status.running:
             return super()._repr_html_(cluster_status)
-        cells = (
-            f"<td>{_dollars('Price per hour', self.price_per_hour)}</td><td>{_dollars('Cost so far', self.cost)}</td>"
-        )
-        return super()._repr_html_(f"{cluster_status or ''}<tr>{cells}</tr>")
+        return super()._repr_html_(f"{cluster_status or ''}{cost_row(self.price_per_hour, self.cost)}")
 
     def _complete(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run ``work`` on the cluster's loop; Ctrl-C undoes it (see `dask_dataproc.clusters.sync`)."""
@@ -459,7 +474,3 @@ class DataprocCluster(Cluster):
             self._cluster_manager_logs.append((datetime.datetime.now(datetime.UTC), said))
         if self._on_phase is not None:
             self._on_phase(phase)
-
-
-def _dollars(what: str, price: float | None) -> str:
-    return f"<strong>{what}:</strong> {'not known' if price is None else f'${price:.2f}'}"

@@ -15,13 +15,12 @@ from typing import Any
 import dask.config
 import yaml
 
+from .autoscaling import check_autoscaling
 from .errors import ConfigError, SpecError
 from .fields import seconds
 from .paths import state_dir
-from .spec import FIELDS, ClusterSpec
+from .spec import FIELDS, LOCAL, ClusterSpec
 
-LOCAL = "local"
-"""The project whose Dataproc is the emulator on this machine."""
 OWNER = "owner"
 """The label that says whose a cluster is."""
 NOTEBOOK = "notebook"
@@ -96,9 +95,11 @@ def resolve(
     given["project"] = FIELDS["project"].parse(project)  # first: it decides where staging may be
     if given["project"] == LOCAL:  # a bucket that is configured is the cloud's
         given["staging"] = asked.get("staging")
-    given["name"] = given.get("name") or f"dask-{user()[:30]}-{secrets.token_hex(2)}"
+    given["name"] = given.get("name") or f"{_prefix()}{secrets.token_hex(2)}"
     given["staging"] = given.get("staging") or (_default_staging(given["project"]) if create else "")
     resolved = ClusterSpec.from_dict(given)
+    if create:
+        check_autoscaling(resolved)
     if create and project == LOCAL:
         _check_local(resolved)
     return resolved.replace(labels={OWNER: user()} | _notebook() | resolved.labels)
@@ -120,6 +121,15 @@ def default_region() -> tuple[str, str]:
     return _first(
         ("region", "GOOGLE_CLOUD_REGION", "dataproc", "region"), ("region", "GOOGLE_CLOUD_REGION", "compute", "region")
     )
+
+
+def made_up(name: str) -> bool:
+    """Return whether ``name`` is one that `resolve` gives to a cluster that nobody named."""
+    return re.fullmatch(f"{re.escape(_prefix())}[0-9a-f]{{4}}", name) is not None
+
+
+def _prefix() -> str:
+    return f"dask-{user()[:30]}-"
 
 
 def user() -> str:

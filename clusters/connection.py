@@ -59,6 +59,16 @@ async def find(staging: str, uuid: str) -> Connection:
             await asyncio.sleep(pause)
 
 
+async def published(staging: str, uuid: str) -> bool:
+    """Return whether there is a connection of cluster ``uuid``, be it of a head that has gone."""
+    read, _ = _reader(f"{_folder(staging, uuid)}/connection.json")
+    try:
+        await read()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 async def forget(staging: str, uuid: str) -> None:
     """Remove what cluster ``uuid`` left in staging, if that may be done: the keys of one that has gone open nothing."""
     folder = _folder(staging, uuid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from .autoscaling import check_autoscaling, policy_uri
 from .errors import SpecError
 from .gcs_options import gcsfs_options
 from .yarn_config import yarn_metadata, yarn_properties
@@ -30,8 +31,9 @@ def cluster_config(spec: ClusterSpec) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        No staging URL: the nodes would have nowhere to leave the cluster's keys.
+        No staging URL: the nodes would have nowhere to leave the cluster's keys. A policy where it would do harm.
     """
+    check_autoscaling(spec)
     if not spec.staging:
         raise SpecError(
             "staging: '' given, allowed is an fsspec URL that nodes and kernel share", "staging=gs://BUCKET/dask"
@@ -47,6 +49,8 @@ def cluster_config(spec: ClusterSpec) -> dict[str, Any]:
     if spec.workers:
         config["worker_config"] = workers | {"num_instances": spec.workers}
         config["secondary_worker_config"] = _secondary(spec)
+    if spec.autoscaling:
+        config["autoscaling_config"] = {"policy_uri": policy_uri(spec, spec.project, spec.region)}
     if spec.kms_key:
         config["encryption_config"] = {"gce_pd_kms_key_name": spec.kms_key}
     if spec.staging.startswith("gs://"):

@@ -1,12 +1,16 @@
-"""All the clusters of a project and region that this tool made, for those who hold none of them: list, find, delete."""
+"""All the clusters of a project and region that this tool made, for whoever holds none of them: list, stop, delete."""
 
 from __future__ import annotations
 
 from .config import place
 from .dataproc_config import MARK
+from .phases import Phases
+from .provision import to_its_end
 from .record import ClusterRecord
 from .service import Service
 from .sync import run
+from .tenure import Tenure
+from .warm import check_stoppable
 
 
 def list_clusters(project: str | None = None, region: str | None = None) -> list[ClusterRecord]:
@@ -35,3 +39,27 @@ def delete_cluster(name: str, project: str | None = None, region: str | None = N
             return record
 
     return run(deleted())
+
+
+def stop_cluster(name: str, project: str | None = None, region: str | None = None) -> ClusterRecord:
+    """Stop cluster ``name``, which keeps its disks, and return what it is then.
+
+    Raises
+    ------
+    ClusterNotFound
+        There is none.
+    SpecError
+        It has local SSDs; nothing was changed.
+    """
+
+    async def stopped() -> ClusterRecord:
+        async with Service(*place(project, region)) as service:
+            record = await service.get(name)
+            spec = record.spec()
+            check_stoppable(spec)
+            tenure = Tenure(spec, record, service, Phases())
+            tenure.take_lease(0, 0)  # the one that it has
+            await to_its_end(tenure.stop())
+            return tenure.record
+
+    return run(stopped())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .clock import Clock
 from .errors import ClusterNotFound, DaskDataprocError
@@ -13,6 +15,8 @@ RENEWALS = 3
 """A lease is renewed when a third of it has gone. Each renewal makes the cluster UPDATING for a moment."""
 NEAREST = 600
 """Seconds from now that Dataproc asks of a time of deletion, at least. Source: its guide on scheduled deletion."""
+EXPIRY = "config.lifecycle_config.auto_delete_time"
+"""The field of a cluster that a renewal moves."""
 TRIES = 100
 """Tries in one lease at most: after a failed one, the next comes in a third of what is left."""
 log = logging.getLogger(__name__)
@@ -51,6 +55,11 @@ class Lease:
     def may_move(self, until: float) -> bool:
         """Return whether Dataproc would delete the cluster later, and may be asked to, with the lease to ``until``."""
         return until > self.expires and until - self.clock.now() >= NEAREST
+
+
+def living_until(until: float) -> dict[str, Any]:
+    """Return the part of a cluster's config that has it deleted at ``until``, unix seconds."""
+    return {"lifecycle_config": {"auto_delete_time": {"seconds": math.ceil(until)}}}
 
 
 async def keep_renewing(

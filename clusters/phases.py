@@ -18,7 +18,7 @@ class Phase:
     Attributes
     ----------
     name : str
-        One of `UP`, or ``retry``, ``scale``, ``down``, ``undo``.
+        One of `UP`, or ``start`` in place of ``create``, ``retry``, ``scale``, ``down``, ``stop``, ``undo``.
     started : float
         Unix seconds.
     seconds : float or None

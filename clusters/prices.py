@@ -131,6 +131,18 @@ def price_per_hour(groups: Iterable[MachineGroup], region: str) -> Price:
     return sum((_group_price(group, region) for group in groups if group.count), Price())
 
 
+def stopped_price_per_hour(groups: Iterable[MachineGroup], region: str) -> Price:
+    """Return the list price of ``groups`` while they are stopped: that of their disks.
+
+    Raises
+    ------
+    PriceUnknown, SpecError
+        As of `price_per_hour`.
+    """
+    price = price_per_hour(groups, region)
+    return Price(disks=price.disks, notes=price.notes)
+
+
 def groups_of(
     spec: ClusterSpec, *, workers: int | None = None, secondary: int | None = None
 ) -> tuple[MachineGroup, ...]:

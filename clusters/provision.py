@@ -9,14 +9,17 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from . import staging, versions
-from .config import duration
-from .connection import Connection, find, forget
-from .errors import ClusterExists, ClusterFailed, ClusterNotFound, DaskDataprocError
+from .autoscaling import ensure_policy
+from .config import OWNER, duration
+from .connection import Connection, find, forget, published
+from .errors import ClusterBusy, ClusterExists, ClusterFailed, ClusterNotFound, DaskDataprocError
+from .lease import EXPIRY, living_until
 from .phases import Phases
 from .record import ClusterRecord
 from .service import Operation, Service, new_request_id
 from .sizes import in_words
 from .spec import ClusterSpec
+from .warm import WARM, startable, warm_key
 
 REQUEST = "dask-request"
 """The metadata key that says which request made a cluster: only its maker undoes it."""
@@ -40,10 +43,13 @@ class Provision:
         self.request_id = new_request_id()
         self.operation: Operation | None = None
         self._asked = False
+        self._started: ClusterRecord | None = None
         self._environment = ""
 
     async def create(self, life: float) -> Operation:
         """Ask for the cluster, to be deleted by Dataproc after ``life`` seconds unless its lease is renewed.
+
+        One that was stopped, of the same spec and packages, is started instead, and its spec taken over.
 
         Raises
         ------
@@ -51,10 +57,15 @@ class Provision:
             The name is taken; nothing was made.
         """
         with self.phases.phase("stage") as said:
+            await ensure_policy(self.spec, self.service)
             staged = await staging.stage(self.spec)
             said.append(staged.words)
         self._environment = staged.metadata.get("dask-environment", "")
+        key = warm_key(self.spec, self._environment)
+        if record := await self._start(key, life):
+            return Operation("", record.uuid)
         wanted = self.spec.to_dataproc()
+        wanted["labels"] |= {WARM: key}
         wanted["config"]["lifecycle_config"] = {"auto_delete_ttl": {"seconds": round(life)}}
         wanted["config"]["gce_cluster_config"]["metadata"] |= staged.metadata | {REQUEST: self.request_id}
         with self.phases.phase("create", _wish(self.spec)):
@@ -65,6 +76,42 @@ class Provision:
                 self._asked = False
                 raise
         return self.operation
+
+    async def _start(self, key: str, life: float) -> ClusterRecord | None:
+        """Start a stopped cluster that `warm_key` says is as good as a new one, and return it; None: there is none.
+
+        One that cannot be started is deleted. One that somebody else is just starting is theirs.
+        """
+        if self.spec.secondary_workers or self.spec.local_ssds:
+            return None  # no such cluster can have been stopped
+        found = await self.service.list({WARM: key, OWNER: self.spec.labels.get(OWNER, "")})
+        for record in startable(found, self.spec):
+            if not await published(record.staging, record.uuid) and await self._started_again(record, life):
+                self.spec = record.spec()
+                return record
+        return None
+
+    async def _started_again(self, record: ClusterRecord, life: float) -> bool:
+        what, limit = f"start {record.name}", duration("timeouts.create")
+        with self.phases.phase("start", record.name) as said:
+            self._started = record
+            try:
+                operation = await to_its_end(self.service.start(record))
+            except (ClusterBusy, ClusterNotFound):
+                self._started = None
+                said.append("it is not there to be started any more")
+                return False
+            try:
+                await self.service.finish(operation, what, limit)
+                until = {"config": living_until(self.service.clock.now() + life)}
+                update = await self.service.update(record.name, until, [EXPIRY])
+                await self.service.finish(update, what, limit)
+            except DaskDataprocError as error:
+                said.append(f"{error}; it is deleted, another is made")
+                await self.service.remove(record)
+                self._started = None
+                return False
+        return True
 
     async def follow(self) -> None:
         """Wait for Dataproc to say that all the machines run.
@@ -82,7 +129,10 @@ class Provision:
         return await sooner(find(self.spec.staging, uuid), following)
 
     async def undo(self) -> None:
-        """Delete what `create` made; a cluster of the same name that another request made is left alone."""
+        """Delete what `create` made or started; a cluster of the same name that another request made is left alone."""
+        if self._started is not None:
+            with self.phases.phase("undo", f"deleting {self._started.name}"):
+                await self.service.remove(self._started)
         if not self._asked:
             return
         with self.phases.phase("undo", f"deleting {self.spec.name}"):

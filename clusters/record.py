@@ -26,7 +26,7 @@ class ClusterRecord:
     workers, secondary_workers : int
         Sizes of the two groups.
     created : float
-        Unix seconds.
+        Unix seconds of its creation, or of its last start.
     lease_expires : float or None
         Unix seconds at which Dataproc deletes it by itself.
     labels, metadata : dict
@@ -89,10 +89,16 @@ class ClusterRecord:
         return made.replace(name=self.name, project=self.project, region=self.region, max_workers=most, **size)
 
 
+def made_with(record: ClusterRecord) -> int:
+    """Return how many primary workers the cluster of ``record`` was made with."""
+    return ClusterSpec.from_dict(json.loads(record.metadata[SPEC])).workers
+
+
 def from_message(cluster: Any, region: str) -> ClusterRecord:
     """Return the record of ``cluster``, a Cluster message of the v1 API (its protobuf)."""
-    first = cluster.status_history[0] if cluster.status_history else cluster.status
-    created = _unix(first.state_start_time)
+    states = [*cluster.status_history, cluster.status]
+    created = _unix(states[0].state_start_time)
+    starts = [_unix(each.state_start_time) for each in states if each.state == cluster.status.STARTING]
     config = cluster.config
     return ClusterRecord(
         name=cluster.cluster_name,
@@ -103,7 +109,7 @@ def from_message(cluster: Any, region: str) -> ClusterRecord:
         detail=cluster.status.detail,
         workers=config.worker_config.num_instances,
         secondary_workers=config.secondary_worker_config.num_instances,
-        created=created,
+        created=max(starts, default=created),
         lease_expires=_expires(config.lifecycle_config, created),
         labels=dict(cluster.labels),
         metadata=dict(config.gce_cluster_config.metadata),

@@ -99,6 +99,18 @@ class Service:
         request = self._place | {"cluster_name": name, "cluster_uuid": uuid, "request_id": new_request_id()}
         return await self._begin(f"delete {name}", self._client.delete_cluster, request)
 
+    async def stop(self, record: ClusterRecord) -> Operation:
+        """Stop the cluster of ``record``: its machines go, its disks stay."""
+        return await self._begin(f"stop {record.name}", self._client.stop_cluster, self._that(record))
+
+    async def start(self, record: ClusterRecord) -> Operation:
+        """Start the stopped cluster of ``record``."""
+        return await self._begin(f"start {record.name}", self._client.start_cluster, self._that(record))
+
+    def _that(self, record: ClusterRecord) -> dict[str, Any]:
+        named = {"cluster_name": record.name, "cluster_uuid": record.uuid}
+        return self._place | named | {"request_id": new_request_id()}
+
     async def remove(self, record: ClusterRecord) -> None:
         """Delete the cluster of ``record``, wait until it has gone and take its keys out of staging."""
         with contextlib.suppress(ClusterNotFound):  # its lease, or somebody else, was faster
@@ -150,6 +162,20 @@ class Service:
 
         return await self._ask(f"list clusters of {self.project}/{self.region}", pages)
 
+    async def policy_is(self, name: str, wanted: Mapping[str, Any]) -> bool:
+        """Return whether the autoscaling policy ``name`` has the figures of ``wanted``, an AutoscalingPolicy."""
+        ask, what = self._policies().get_autoscaling_policy, f"autoscaling policy {wanted['id']} in {self.project}/{self.region}"
+        found = await self._ask(what, lambda seconds: ask(name=name, retry=None, timeout=seconds))
+        ours = type(found)(dict(wanted))
+        groups = ("worker_config", "secondary_worker_config", "basic_algorithm")
+        return all(getattr(found, part) == getattr(ours, part) for part in groups)
+
+    async def create_policy(self, policy: Mapping[str, Any]) -> None:
+        """Create an autoscaling policy, an AutoscalingPolicy of the v1 API."""
+        request = {"parent": f"projects/{self.project}/regions/{self.region}", "policy": dict(policy)}
+        make, what = self._policies().create_autoscaling_policy, f"create autoscaling policy {policy['id']}"
+        await self._ask(what, lambda seconds: make(request, retry=None, timeout=seconds))
+
     async def finish(self, operation: Operation, what: str, timeout: float) -> None:
         """Wait for ``operation``.
 
@@ -195,6 +221,13 @@ class Service:
             launched = emulator_launch()
             if launched is not None:
                 await asyncio.to_thread(emulator_ready, launched)
+
+    def _policies(self) -> Any:
+        """Return Google's client for autoscaling policies, on the channel that there is."""
+        from google.cloud.dataproc_v1.services.autoscaling_policy_service import transports
+
+        transport = transports.AutoscalingPolicyServiceGrpcAsyncIOTransport(channel=self._client.transport.grpc_channel)
+        return _google().AutoscalingPolicyServiceAsyncClient(transport=transport)
 
     def _cloud_client(self) -> Any:
         import google.auth.exceptions

@@ -14,6 +14,8 @@ MACHINE = re.compile(r"(?P<machine>.+-(?:m|w-\d+|sw-[a-z0-9]+))-\d+")
 """How a Dask worker is named where a machine has several: by the machine, and a number."""
 SHELTER = "-shelter"
 """How the name of `init_actions/shelter.py`'s worker ends."""
+ADAPT = "dask-adapt"
+"""The label with the bounds of adaptive scaling, ``2-10``."""
 LEAST = 2
 """Primary workers that Dataproc asks of every cluster that is not a single node."""
 LEAST_CONTAINERS = 1
@@ -23,7 +25,8 @@ LEAST_CONTAINERS = 1
 def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
     """Return primary and secondary workers of a cluster with ``n`` in all, that has ``workers`` primary ones now.
 
-    Growing adds secondary workers, which come and go faster; shrinking takes them first.
+    Growing adds secondary workers, which come and go faster, as far as `most_secondary`, then primary ones; shrinking
+    takes secondary ones first.
 
     Raises
     ------
@@ -34,7 +37,13 @@ def resized(n: int, spec: ClusterSpec, workers: int) -> tuple[int, int]:
     if not _within(n, spec):
         nearest = min(max(n, LEAST), spec.max_workers) if _whole(n) else LEAST
         raise SpecError(f"scale: {n!r} given, allowed is {_allowed(spec)}", f"%dask_cluster scale {nearest}")
-    return (workers, n - workers) if n >= workers else (n, 0)
+    secondary = min(max(0, n - workers), most_secondary(spec))
+    return n - secondary, secondary
+
+
+def most_secondary(spec: ClusterSpec) -> int:
+    """Return how many secondary workers there may be: ADR-002's 5 unless the spec asks for more."""
+    return max(spec.max_secondary, spec.secondary_workers)
 
 
 def adaptable(spec: ClusterSpec, minimum: int | None, maximum: int | None) -> tuple[int, int]:

@@ -24,6 +24,8 @@ REPOSITORY = r"([!-,.-~][!-~]*)?"
 CREDENTIALS = re.compile(r"(?:https?://[^/]*|[a-z0-9+.-]+://[^/@]*:[^/]*)@", re.ASCII | re.IGNORECASE)
 """How a URL begins that holds a password or a token."""
 DAY = 86400
+LOCAL = "local"
+"""The project whose Dataproc is the emulator on this machine."""
 
 
 def check_machines(given: str | tuple[str, ...], field: str) -> None:
@@ -104,6 +106,10 @@ class ClusterSpec:
     )
     min_workers: int = declare(2, "fewest workers that adapt goes down to", unit="VMs", low=0, high=1000)
     max_workers: int = declare(10, "most workers that scale and adapt may ask for", unit="VMs", low=0, high=1000)
+    max_secondary: int = declare(
+        5, "most secondary workers that scale, adapt and autoscaling may ask for", unit="VMs", low=0, high=1000
+    )
+    autoscaling: bool = declare(False, "Dataproc resizes the cluster by YARN's pending memory; needs runtime=yarn")
     disk_type: str = declare("pd-balanced", "boot disks", choices=("pd-balanced", "pd-standard", "pd-ssd"))
     master_disk_gb: int = declare(100, "boot disk of the master", unit="GB", low=30, high=65536)
     worker_disk_gb: int = declare(100, "boot disk of each worker", unit="GB", low=30, high=65536)

@@ -6,28 +6,29 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from .alternatives import not_grown
 from .attempts import growths
+from .autoscaling import GRACE
 from .config import duration
-from .errors import ClusterBusy, QuotaExceeded, Stockout, WaitTimeout
-from .lease import RENEWALS, Lease, keep_renewing
+from .connection import forget
+from .errors import ClusterBusy, DaskDataprocError, QuotaExceeded, Stockout, WaitTimeout
+from .lease import EXPIRY, NEAREST, RENEWALS, Lease, keep_renewing, living_until
 from .phases import Phases
 from .provision import living, sooner, unless_given_up
-from .record import ClusterRecord
+from .record import ClusterRecord, made_with
 from .service import Operation, Service
-from .sizes import resized
+from .sizes import ADAPT, resized
 from .spec import ClusterSpec
 from .spending import Spending
+from .warm import STOPPED_LEASE
 
 RETRY = 0.2
 """Seconds between two tries of an update while another one runs."""
-GRACE = 120
-"""Seconds that a leaving worker has to move its data. Source: report A02, graceful decommission."""
 Registered = Callable[[int], Awaitable[None]]
 TellHead = Callable[[int], Awaitable[bool]]
-EXPIRY = "config.lifecycle_config.auto_delete_time"
 
 
 async def _unasked(_: int) -> None: ...
@@ -151,6 +152,22 @@ class Tenure:
         await tell_head(before.total_workers)
         self._spending.resize(now.workers, now.secondary_workers, self._service.clock.now())
 
+    async def end(self, how: str, *, keep: bool) -> None:
+        """Give the cluster back: ``delete`` it, ``stop`` it, or ``leave`` it to its lease."""
+        ends = {"delete": self.delete, "stop": self.stop, "leave": partial(self.leave, keep=keep)}
+        await ends[how]()
+
+    async def note(self, label: str, value: str) -> None:
+        """Have the cluster's ``label`` say ``value``, where whoever attaches finds it; '' takes it away."""
+        if self.record.labels.get(label, "") == value:
+            return
+        async with self._resizing:
+            others = {name: said for name, said in (await self.refresh()).labels.items() if name != label}
+            labels = others | ({label: value} if value else {})
+            operation = await self._update({}, ["labels"], labels=labels)
+            await self._service.finish(operation, f"update {self.record.name}", duration("timeouts.scale"))
+            await self.refresh()
+
     async def delete(self) -> None:
         """Delete the cluster and wait until it has gone."""
         await self._let_go()
@@ -158,11 +175,47 @@ class Tenure:
             await self._service.remove(self.record)
         self._ended = self._service.clock.now()
 
+    async def stop(self) -> None:
+        """Stop the cluster at the size it was made with: it can be started until the lease of a stopped one ends.
+
+        Dataproc changes running clusters alone and stops none with secondary workers: so one update comes first. If
+        the cluster cannot be stopped, it runs on to the end of the lease that it had.
+
+        Raises
+        ------
+        ServiceError, WaitTimeout
+            It was not stopped.
+        """
+        await self._let_go()
+        name, limit = self.record.name, duration("timeouts.delete")
+        with self._phases.phase("stop", name):
+            await self.note(ADAPT, "")
+            before = await self.refresh()
+            changes, mask = _size_change(before, made_with(before), 0)
+            until = self._service.clock.now() + duration("stopped-lease", STOPPED_LEASE)
+            try:
+                update = await self._update(changes | living_until(until), [*mask, EXPIRY])
+                await self._service.finish(update, f"update {name}", limit)
+                await self._service.finish(await self._service.stop(before), f"stop {name}", limit)
+            except DaskDataprocError:
+                await self._back_to(before.lease_expires)
+                raise
+            self.lease.expires = until
+            await forget(before.staging, before.uuid)  # the keys: who starts it again waits for new ones
+            await self.refresh()
+        self._ended = self._service.clock.now()
+
+    async def _back_to(self, expires: float | None) -> None:
+        soonest = self._service.clock.now() + 1.1 * NEAREST
+        with contextlib.suppress(DaskDataprocError):
+            life = {"config": living_until(max(expires or 0.0, soonest))}
+            await self._service.update(self.record.name, life, [EXPIRY])
+
     async def leave(self, *, keep: bool) -> None:
         """Let the cluster go on without us: to the end of its lease, or with ``keep`` of its lifetime."""
         await self._let_go()
         if keep and self.lease.may_move(self.lease.ends):
-            await self._update(_life(self.lease.ends), [EXPIRY])
+            await self._update(living_until(self.lease.ends), [EXPIRY])
             self.lease.expires = self.lease.ends
 
     async def _let_go(self) -> None:
@@ -195,24 +248,26 @@ class Tenure:
             said = f"scale {self.record.name} to {n} workers: not all have registered after {limit} s"
             raise WaitTimeout(said, "%dask_cluster logs") from None
 
-    async def _update(self, config: dict[str, Any], mask: list[str], *, grace: int = 0) -> Operation:
+    async def _update(
+        self, config: dict[str, Any], mask: list[str], *, grace: int = 0, labels: dict[str, str] | None = None
+    ) -> Operation:
         """Begin an update, with the lease's renewal folded in; wait for another one to end first."""
         until, name = self.lease.next(), self.record.name
         if self._renewing is not None and self.lease.may_move(until):
-            config, mask = config | _life(until), [*mask, EXPIRY]
+            config, mask = config | living_until(until), [*mask, EXPIRY]
         limit = duration("timeouts.scale")
         try:
             async with asyncio.timeout(limit):
-                operation = await self._when_free(name, config, mask, grace)
+                operation = await self._when_free(name, {"config": config, "labels": labels or {}}, mask, grace)
         except TimeoutError:
             raise WaitTimeout(f"update {name}: another change of it is not done after {limit} s") from None
         self.lease.expires = until if EXPIRY in mask else self.lease.expires
         return operation
 
-    async def _when_free(self, name: str, config: dict[str, Any], mask: list[str], grace: int) -> Operation:
+    async def _when_free(self, name: str, changes: dict[str, Any], mask: list[str], grace: int) -> Operation:
         while True:
             with contextlib.suppress(ClusterBusy):
-                return await self._service.update(name, {"config": config}, mask, grace=grace)
+                return await self._service.update(name, changes, mask, grace=grace)
             await asyncio.sleep(RETRY)
 
     async def _renew(self) -> None:
@@ -220,7 +275,7 @@ class Tenure:
         until = self.lease.next()
         if self._resizing.locked() or not self.lease.may_move(until):
             return
-        await self._service.update(self.record.name, {"config": _life(until)}, [EXPIRY])
+        await self._service.update(self.record.name, {"config": living_until(until)}, [EXPIRY])
         self.lease.expires = until
 
 
@@ -233,7 +288,3 @@ def _size_change(now: ClusterRecord, primary: int, secondary: int) -> tuple[dict
     changed = {group: after for group, (before, after) in wanted.items() if before != after}
     config = {group: {"num_instances": after} for group, after in changed.items()}
     return config, [f"config.{group}.num_instances" for group in changed]
-
-
-def _life(until: float) -> dict[str, Any]:
-    return {"lifecycle_config": {"auto_delete_time": {"seconds": math.ceil(until)}}}

@@ -27,6 +27,7 @@ from .validation import (
     check_create,
     check_place,
     check_update,
+    unstoppable,
     zero_workers,
 )
 
@@ -106,9 +107,11 @@ class ClusterController:
 
     @once
     async def stop_cluster(self, request: Proto) -> Message:
-        """Answer StopCluster: its VMs go, its definition stays."""
+        """Answer StopCluster: its VMs go, its definition and its disks stay."""
         entry = self._named(request)
         self._need(entry, "RUNNING")
+        if why := unstoppable(entry.cluster.config):
+            raise failed_precondition("CLUSTER_STOP", entry.name, f"{entry.cluster.cluster_name} {why}")
         return self._lifecycle.begin("STOP", request, entry)
 
     @once

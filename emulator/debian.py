@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
 import sys
 import time
+import urllib.request
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +33,11 @@ PACKAGES = {
 """The programs that a lab needs, and the Debian packages they are in."""
 DISK = "8192"
 """MiB of a node's disk, unless the attribute ``lab-disk-mb`` says otherwise."""
+YARN_WEB, YARN_ANSWER = 8088, 2.0
+"""Port of the ResourceManager's REST interface, and the seconds that it has to answer."""
 HIERARCHIES = [Path("/sys/fs/cgroup") / name for name in ("", "systemd", "unified")]
+SAVE = 30.0
+"""Seconds more that a node has for its power-off when its disk is to be kept: it is memory, and written to a file."""
 EMPTY = 5.0
 """Seconds until the kernel has ended all processes of a node whose first one was killed."""
 
@@ -127,9 +133,11 @@ class DebianMachines(Machines):
         """Wait for the node, as of `Machines`; its initialization actions have their own time besides."""
         await super().ready(vm, timeout + self._patience.get(vm.key, 0))
 
-    async def shutdown(self, vm: Vm, grace: float) -> None:
-        """Power the node off, as of `Machines`; nothing of it is left on the host."""
-        await super().shutdown(vm, grace)
+    async def shutdown(self, vm: Vm, grace: float, *, keep: bool = False) -> None:
+        """Power the node off, as of `Machines`; nothing of it is left on the host but the disk that is to be kept."""
+        if keep:
+            (Path(vm.folder) / "keep").touch()
+        await super().shutdown(vm, grace + SAVE * keep, keep=keep)
         self._processes.pop(vm.pid, None)
         self._patience.pop(vm.key, None)
         end = time.monotonic() + EMPTY
@@ -137,6 +145,11 @@ class DebianMachines(Machines):
             await asyncio.sleep(0.01)  # the kernel has no event for it
         if address := self.address(vm):
             self.lab.leave(address)
+
+    async def missing(self, master: Vm, workers: int) -> float | None:
+        """Return what the cluster could use, as of `Machines`: what YARN has pending less what it has available."""
+        url = f"http://{self.address(master)}:{YARN_WEB}/ws/v1/cluster/metrics"
+        return await asyncio.to_thread(yarn_missing, url)
 
     def notice(self, vm: Vm) -> None:
         """Let the node's metadata say that it is preempted, and wake those who wait for that."""
@@ -186,6 +199,21 @@ class DebianMachines(Machines):
             if str(self.folder / key) not in living:
                 self.lab.leave(address)
                 _remove_group(self.group(key))
+
+
+def yarn_missing(url: str) -> float | None:
+    """Return by how many nodes' memory more is pending than available, as the ResourceManager's metrics at ``url`` say.
+
+    None: there is none that answers, or it has no nodes.
+    """
+    try:
+        with urllib.request.urlopen(url, timeout=YARN_ANSWER) as answer:
+            told = json.load(answer)["clusterMetrics"]
+    except OSError:
+        return None
+    if not (told["activeNodes"] and told["totalMB"]):
+        return None
+    return (told["pendingMB"] - told["availableMB"]) / (told["totalMB"] / told["activeNodes"])
 
 
 def _obstacle(image: Path | None, layers: Sequence[Path]) -> str:

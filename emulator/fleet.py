@@ -140,18 +140,19 @@ class Fleet:
                 raise error
         return {vm.name: str(error) for vm, error in zip(vms, said, strict=True) if error}
 
-    async def shutdown(self, names: Iterable[str], grace: float) -> None:
+    async def shutdown(self, names: Iterable[str], grace: float, *, keep: bool = False) -> None:
         """Power VMs off, each with up to ``grace`` real seconds for what it still has to do; 0 is a power cut."""
-        await asyncio.gather(*(self._shutdown(self.vms[name], grace) for name in names if name in self.vms))
+        await asyncio.gather(*(self._shutdown(self.vms[name], grace, keep) for name in names if name in self.vms))
 
-    async def power_off(self, grace: float) -> None:
-        """Shut down every VM: workers first, since a worker that outlives its scheduler waits for it."""
+    async def power_off(self, grace: float, *, keep: bool = False) -> None:
+        """Shut down every VM, and ``keep`` their disks: workers first, since one that outlives its scheduler waits."""
         await self.booted()
         heads = [name for name, vm in self.vms.items() if "head" in vm.programs]
-        await self.shutdown([name for name in self.vms if name not in heads], grace)
-        await self.shutdown(heads, grace)
+        await self.shutdown([name for name in self.vms if name not in heads], grace, keep=keep)
+        await self.shutdown(heads, grace, keep=keep)
         await self._evict(self._folder)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def end_strays(self) -> None:
         """Kill what lives in the cluster's folder and is none of its VMs: a killed server had not written them down."""
@@ -177,8 +178,8 @@ class Fleet:
         self.vms[spec.name] = await self._machines.boot(spec)
         self._changed()
 
-    async def _shutdown(self, vm: Vm, grace: float) -> None:
-        await self._machines.shutdown(vm, grace)
+    async def _shutdown(self, vm: Vm, grace: float, keep: bool) -> None:
+        await self._machines.shutdown(vm, grace, keep=keep)
         self.vms.pop(vm.name, None)
         self._changed()
 

@@ -188,12 +188,12 @@ class Lifecycle:
         return entry.cluster
 
     async def _stop(self, entry: Entry) -> Message:
-        """Shut all VMs down and keep the definition."""
+        """Shut all VMs down and keep the definition and the disks."""
         self._abandoned(entry.cluster, "its cluster was stopped")
         set_idle(entry.cluster, None)
         for past in ("auto_stop_time", "auto_stop_ttl"):
             entry.cluster.config.lifecycle_config.ClearField(past)
-        await entry.fleet.power_off(POWER_OFF)
+        await entry.fleet.power_off(POWER_OFF, keep=True)
         self.enter(entry, "STOPPED")
         return entry.cluster
 

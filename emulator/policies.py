@@ -95,6 +95,10 @@ class AutoscalingPolicies:
             raise invalid([("cluster.config.autoscaling_config.policy_uri", f"'{uri}' given, allowed is {allowed}")])
         self._find(name)
 
+    def named(self, uri: str) -> Proto | None:
+        """Return the policy ``uri``, None where there is none."""
+        return self._policies.get(_resource(uri))
+
     def _keep(self, name: str, given: Proto) -> Message:
         policy = self._policies[name] = self._api.AutoscalingPolicy()
         policy.CopyFrom(given)

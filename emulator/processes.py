@@ -96,9 +96,9 @@ class ProcessMachines(Machines):
         """Return the kind of machines."""
         return {"kind": "processes"}
 
-    async def shutdown(self, vm: Vm, grace: float) -> None:
+    async def shutdown(self, vm: Vm, grace: float, *, keep: bool = False) -> None:
         """Power the machine off, as of `Machines`."""
-        await super().shutdown(vm, grace)
+        await super().shutdown(vm, grace, keep=keep)
         self._silent.pop(vm.key, None)
 
     def _attributes(self, vm: VmSpec, folder: Path) -> dict[str, str]:
@@ -133,7 +133,7 @@ class ProcessMachines(Machines):
     def _hear(self, said: dict[str, str]) -> None:
         """Count the programs of a machine that are ready: the machine is when all are."""
         key = said.get("X_VM", "")
-        if said.get("READY") == "1" and key in self._silent:
-            self._silent[key] -= 1
-            if self._silent[key] <= 0:
-                super()._hear(said)
+        if said.get("READY") == "1":
+            self._silent[key] = self._silent.get(key, 0) - 1
+        if "READY" not in said or self._silent[key] <= 0:
+            super()._hear(said)

@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc.aio
 
 from ..clusters.clock import Clock
+from .autoscaler import Autoscaler
 from .calls import Calls
 from .capacity import Limits
 from .clusters import ClusterController
@@ -102,6 +103,7 @@ class Emulator:
             "clock-jump": clock.jump,
         }
         self._policies = AutoscalingPolicies(api, Shelf(state / "policies"), self._inventory)
+        self._autoscaler = Autoscaler(api, self._inventory, self._lifecycle, self._policies, machines, clock)
 
     def services(self, diagnostics: Path) -> dict[str, object]:
         """Return the objects that answer each service."""
@@ -121,7 +123,14 @@ class Emulator:
         self._lifecycle.recover()
 
     async def watch(self, idle: float) -> None:
-        """Follow schedules and masters; return after ``idle`` real seconds without clusters and calls."""
+        """Follow schedules, masters and policies; return after ``idle`` real seconds without clusters and calls."""
+        scaling = asyncio.create_task(self._autoscaler.follow())
+        try:
+            await self._sweep(idle)
+        finally:
+            scaling.cancel()
+
+    async def _sweep(self, idle: float) -> None:
         while len(self._inventory) or self.activity.quiet() < idle:
             for entry in self._inventory:
                 self._lifecycle.check_head(entry)

@@ -122,6 +122,14 @@ def check_cluster(found: Violations, cluster: Proto, region: str, now: float, *,
         _check_lifecycle(found, config.lifecycle_config, now)
 
 
+def unstoppable(config: Proto) -> str:
+    """Return why a cluster cannot be stopped, '' if it can. Source: the guide on starting and stopping clusters."""
+    groups = (config.master_config, config.worker_config)
+    if config.secondary_worker_config.num_instances:
+        return f"has {config.secondary_worker_config.num_instances} secondary workers and cannot be stopped"
+    return "has local SSDs and cannot be stopped" if any(group.disk_config.num_local_ssds for group in groups) else ""
+
+
 def zero_workers(config: Proto) -> bool:
     """Return whether the definition says that there need be no primary worker."""
     kinds = (config.SINGLE_NODE, config.ZERO_SCALE)

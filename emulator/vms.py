@@ -123,6 +123,7 @@ class Machines(abc.ABC):
         self.notify = runtime / "notify.sock"
         self._ended: dict[int, asyncio.Future[int]] = {}
         self._ready: dict[str, asyncio.Future[None]] = {}
+        self._demand: dict[str, tuple[int, int]] = {}
 
     async def start(self) -> None:
         """Listen for machines that are ready."""
@@ -158,8 +159,19 @@ class Machines(abc.ABC):
             raise BootError(f"{vm.name} {why}\n{last_lines(vm.log)}")
         said.result()
 
-    async def shutdown(self, vm: Vm, grace: float) -> None:
-        """Power the machine off: SIGTERM, up to ``grace`` seconds, SIGKILL; 0 is a power cut. Its folder goes too."""
+    async def missing(self, master: Vm, workers: int) -> float | None:
+        """Return how many of its ``workers`` machines more a cluster could use, below 0 how many less; None: unknown.
+
+        What its head says: how many Dask workers it would like, X_WANTED, and how many there are, X_WORKERS.
+        """
+        wanted, registered = self._demand.get(master.key, (0, 0))
+        return workers * (wanted - registered) / registered if registered else None
+
+    async def shutdown(self, vm: Vm, grace: float, *, keep: bool = False) -> None:
+        """Power the machine off: SIGTERM, up to ``grace`` seconds, SIGKILL; 0 is a power cut.
+
+        Its folder, which has its disk, goes too unless it is to be kept for the next `boot`.
+        """
         if self.alive(vm):
             if grace > 0:
                 os.kill(vm.pid, signal.SIGTERM)  # its first process alone, as systemd's KillMode=mixed does
@@ -169,8 +181,10 @@ class Machines(abc.ABC):
                 os.killpg(vm.pid, signal.SIGKILL)
             await asyncio.wait([self.ended(vm)], timeout=5)
         self._ready.pop(vm.key, None)
+        self._demand.pop(vm.key, None)
         self._ended.pop(vm.pid, None)
-        shutil.rmtree(vm.folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(vm.folder, ignore_errors=True)
 
     async def preempt(self, vm: Vm) -> None:
         """Take the machine away as Compute Engine takes a spot VM: a notice, the power button, 30 s, the power cut."""
@@ -218,8 +232,11 @@ class Machines(abc.ABC):
         return self._ready[key]
 
     def _hear(self, said: dict[str, str]) -> None:
-        """Take note of what a machine says of itself: READY, and X_VM, which one it is."""
-        future = self._ready.get(said.get("X_VM", ""))
+        """Take note of what a machine says of itself: READY, or what it would like, and X_VM, which one it is."""
+        key = said.get("X_VM", "")
+        if "X_WANTED" in said:
+            self._demand[key] = int(said["X_WANTED"]), int(said["X_WORKERS"])
+        future = self._ready.get(key)
         if said.get("READY") == "1" and future and not future.done():
             future.set_result(None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 import time
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 PLOTS_AFTER = 1.0
 """Seconds until a head imports the plots: at first the workers and the first tasks need its interpreter."""
 
+DEMAND_EVERY = 0.5
+"""Seconds between two words to the emulator about how many workers would be liked."""
+
 
 async def main(metadata: dict[str, str]) -> None:
     """Run the scheduler until SIGTERM or until it is told to close.
@@ -49,9 +53,10 @@ async def main(metadata: dict[str, str]) -> None:
             scheduler.take_containers(metadata)
         notify.ready()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.ensure_future(scheduler.close()))
-        plots = asyncio.create_task(_show_dashboard(scheduler))
+        beside = [asyncio.create_task(work(scheduler)) for work in (_show_dashboard, _tell_demand)]
         await scheduler.finished()
-        plots.cancel()
+        for task in beside:
+            task.cancel()
 
 
 class Head(Scheduler):
@@ -139,6 +144,17 @@ async def _show_dashboard(scheduler: Scheduler) -> None:
         sys.modules["distributed.dashboard.scheduler"].connect(
             scheduler.http_application, scheduler.http_server, scheduler
         )
+
+
+async def _tell_demand(scheduler: Scheduler) -> None:
+    """Tell the emulator how many workers the scheduler would like: its autoscaling goes by that where there is no YARN.
+
+    On a real node nobody asks: Dataproc's autoscaler looks at YARN's memory alone.
+    """
+    while "VM_NAME" in os.environ:
+        workers = sum(1 for worker in scheduler.workers.values() if worker.nanny)  # the shelter has none
+        notify.say(X_WANTED=scheduler.adaptive_target(), X_WORKERS=workers)
+        await asyncio.sleep(DEMAND_EVERY)
 
 
 if __name__ == "__main__":

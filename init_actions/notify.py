@@ -8,13 +8,19 @@ import socket
 
 
 def ready() -> None:
-    """Send ``READY=1`` to NOTIFY_SOCKET, with VM_NAME so that one socket can serve several machines.
+    """Send ``READY=1`` to NOTIFY_SOCKET."""
+    say(READY=1)
+
+
+def say(**values: object) -> None:
+    """Send ``values`` to NOTIFY_SOCKET, with VM_NAME so that one socket can serve several machines.
 
     Whoever asked may have gone by now; the service goes on all the same.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    message = f"READY=1\nX_VM={os.environ.get('VM_NAME', '')}\n"
+    said = {**values, "X_VM": os.environ.get("VM_NAME", "")}
+    message = "".join(f"{name}={value}\n" for name, value in said.items())
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
         out.sendto(message.encode(), "\0" + address[1:] if address.startswith("@") else address)

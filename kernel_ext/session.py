@@ -122,8 +122,8 @@ class Session:
         self._take(cluster, names, None)
         return cluster
 
-    def down(self, *, keep: bool = False) -> str:
-        """Let go of the current cluster and delete it, unless ``keep`` or it is a job's; return its name."""
+    def down(self, *, keep: bool = False, stop: bool = False) -> str:
+        """Let go of the current cluster and delete it, or ``stop`` it, unless ``keep`` or it is a job's."""
         cluster = self._cluster
         if cluster is None:
             return ""
@@ -131,6 +131,8 @@ class Session:
             self._client.close()
         if keep or self.run is not None:
             cluster.detach()
+        elif stop:
+            cluster.stop()
         else:
             cluster.delete()
         self._forget()

@@ -10,6 +10,7 @@ import click
 
 from ..clusters.errors import ClusterExists, SpecError
 from .front import Front, pass_front
+from .look_verbs import is_stopped
 from .options import (
     json_option,
     local_option,
@@ -20,7 +21,7 @@ from .options import (
     spec_options,
     typed_fields,
 )
-from .reach import Place, cluster_of, mine, only_name
+from .reach import Place, cluster_of, mine, now_at, only_name
 from .render import Table, money, span
 
 if TYPE_CHECKING:
@@ -115,33 +116,39 @@ def _up_in_kernel(
 @place_options
 @click.option("--all", "everything", is_flag=True, help="All clusters that are yours.")
 @click.option("--keep", is_flag=True, help="In a notebook: only let go of it; it lives until its lease ends.")
+@click.option("--stop", is_flag=True, help="Keep it stopped: the next up of the same spec starts it again.")
 @pass_front
-def down(front: Front, name: str, everything: bool, keep: bool, place: Place) -> None:
+def down(front: Front, name: str, everything: bool, keep: bool, stop: bool, place: Place) -> None:
     """Delete a cluster.
 
-    The one named, else the notebook's own, else the only one there is.
+    The one named, else the notebook's own, else the only one there is. With --stop its disks stay and cost a little,
+    until dataproc.stopped-lease is over.
     """
+    if keep and stop:
+        raise SpecError("stop: given, allowed is only without --keep", "%dask_cluster down --stop")
     session = front.session
     own = session.cluster if session else None
     if keep and (own is None or name not in ("", own.name)):
         raise SpecError("keep: given, allowed is only for the cluster that this notebook holds", "%dask_cluster list")
     if session and own is not None and (everything or name in ("", own.name)):
-        front.say(_let_go(session, own, keep))
+        front.say(_let_go(session, own, keep, stop))
         if not everything:
             return
-    from ..clusters.fleet import delete_cluster
+    from ..clusters.fleet import delete_cluster, stop_cluster
 
     names = [record.name for record in mine(place)] if everything else [name or only_name(place)]
     for each in names:
-        delete_cluster(each, **place.keywords())
-        front.say(f"{each} is deleted")
+        record = (stop_cluster if stop else delete_cluster)(each, **place.keywords())
+        front.say(is_stopped(record, now_at(place)) if stop else f"{each} is deleted")
 
 
-def _let_go(session: Session, cluster: DataprocCluster, keep: bool) -> str:
+def _let_go(session: Session, cluster: DataprocCluster, keep: bool, stop: bool) -> str:
     if run := session.run:
         session.down(keep=True)
         return f"This run is a job: let go of {run['cluster']}, its DAG deletes it"
-    session.down(keep=keep)
+    session.down(keep=keep, stop=stop)
+    if stop:
+        return is_stopped(cluster.record, cluster.lease.clock.now())
     return f"Let go of {cluster.name}: it lives until its lease ends" if keep else f"{cluster.name} is deleted"
 
 
@@ -204,8 +211,8 @@ def scale(front: Front, n: int, name: str, place: Place) -> None:
 def adapt(front: Front, minimum: int, maximum: int) -> None:
     """Resize as the work asks, from MINIMUM to MAXIMUM.
 
-    Of the notebook's own cluster. The kernel watches, for as long as it lives; with runtime yarn the cluster's head
-    does, and goes on without it, on the machines that there are then. A scale ends it.
+    Of the notebook's own cluster. Its kernel watches, and the next one that attaches goes on; with runtime yarn the
+    cluster's head does, also while nobody is attached, on the machines that there are then. scale ends it.
     """
     cluster = front.session.cluster if front.session else None
     if cluster is None:

@@ -53,7 +53,8 @@ def status(front: Front, name: str, place: Place, as_json: bool) -> None:
     if own is None or name not in ("", own.name):
         record = _record(name or only_name(place), place)
         if record.status not in REACHABLE:
-            front.document(record.to_dict()) if as_json else front.show(Table(_state(record)))
+            said = _state(record) + _idle_life(record, now_at(place))
+            front.document(record.to_dict()) if as_json else front.show(Table(said))
             return
         name = record.name
     with cluster_of(front, name, place) as cluster:
@@ -140,6 +141,31 @@ def records_table(records: Sequence[ClusterRecord], place: Place) -> Table:
     return Table([_line(record, now) for record in records], header, f"No clusters in {place}")
 
 
+def is_stopped(record: ClusterRecord, now: float) -> str:
+    """Return in one line that a cluster is stopped, what that costs and until when."""
+    left = span((record.lease_expires or now) - now)
+    cost = f"its disks cost {money(_disks(record))} per hour"
+    return f"{record.name} is stopped: {cost}, for {left} at most; up of the same spec starts it again"
+
+
+def _disks(record: ClusterRecord) -> float | None:
+    """Return what a stopped cluster costs, USD per hour; None where the list has no price."""
+    from ..clusters.errors import PriceUnknown
+    from ..clusters.prices import groups_of, stopped_price_per_hour
+
+    try:
+        return stopped_price_per_hour(groups_of(record.spec()), record.region).total
+    except PriceUnknown:
+        return None
+
+
+def _idle_life(record: ClusterRecord, now: float) -> list[tuple[str, str]]:
+    if record.status != "STOPPED":
+        return []
+    left = span(record.lease_expires - now) if record.lease_expires else "no lease"
+    return [("price per hour", f"{money(_disks(record))} (disks)"), ("lease left", left)]
+
+
 def _record(name: str, place: Place) -> ClusterRecord:
     from ..clusters.fleet import list_clusters
 
@@ -151,7 +177,8 @@ def _record(name: str, place: Place) -> ClusterRecord:
 
 def _line(record: ClusterRecord, now: float) -> tuple[str, ...]:
     left = span(record.lease_expires - now) if record.lease_expires else "no lease"
-    return (record.name, record.status, str(record.total_workers), span(now - record.created), left, record.owner)
+    status = f"STOPPED, {money(_disks(record))}/h" if record.status == "STOPPED" else record.status
+    return (record.name, status, str(record.total_workers), span(now - record.created), left, record.owner)
 
 
 def _state(record: ClusterRecord) -> list[tuple[str, str]]:

@@ -66,7 +66,7 @@ def link_ends(front: Front, cluster: DataprocCluster) -> bool:
 
 
 def only_name(place: Place) -> str:
-    """Return the name of the one cluster that is the caller's.
+    """Return the name of the one cluster that is the caller's; stopped ones count where there is no other.
 
     Raises
     ------
@@ -75,7 +75,8 @@ def only_name(place: Place) -> str:
     SpecError
         There are several.
     """
-    names = [record.name for record in mine(place)]
+    records = mine(place)
+    names = [record.name for record in records if record.alive] or [record.name for record in records]
     if not names:
         raise ClusterNotFound(f"no cluster of yours in {place}", "%dask_cluster up")
     if len(names) > 1:

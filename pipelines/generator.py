@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path
 from string import Template
 
+from ..clusters.autoscaling import policy_uri
 from ..clusters.dataproc_config import environment_folder
 from ..clusters.environment import kernel_environment
 from ..clusters.spec import ClusterSpec
@@ -185,14 +186,16 @@ def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) ->
     if not spec.staging:
         spec = spec.replace(staging=f"{STAGING_BUCKET}/dask")
     cluster = spec.to_dataproc()
+    region_said = region if region != ClusterSpec().region else REGION % region
+    if spec.autoscaling:
+        cluster["config"]["autoscaling_config"]["policy_uri"] = policy_uri(spec, project or PROJECT, region_said)
     if environment and not spec.staging.startswith("file://"):
         told = {"dask-environment": environment_folder(spec, environment)}
         cluster["config"]["gce_cluster_config"]["metadata"] |= told
     labels = cluster["labels"] | {"owner": _label(job.owner), "notebook": _label(stem)}
-    default_region = ClusterSpec().region
     return {
         "project": text(project or PROJECT),
-        "region": text(region if region != default_region else REGION % default_region),
+        "region": text(region_said),
         "labels": literal(labels, used=len("LABELS = ")),
         "cluster": literal(cluster["config"], used=len("CLUSTER = ")),
     }

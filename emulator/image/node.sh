@@ -4,6 +4,7 @@
 # system, its network and its processes end with it.
 #
 # SIGTERM presses the power button (an orderly power-off); SIGKILL cuts the power; a reboot boots the same disk again.
+# If there is a file named keep at an orderly power-off, the disk is written to disk.tar, which the next power-on reads.
 # Reads the environment: NAME, ADDRESS and DOMAIN of the node; NETWORK, the lab's first three bytes of an address; LAB,
 # the process that holds the lab's network; LOWER, the folders of the root file system as overlayfs wants them; GROUP,
 # its control group; DISK, the size of its disk as tmpfs wants it; ARGUMENTS, further ones for systemd-nspawn.
@@ -23,6 +24,7 @@ main() {
     wait_for_end
   done
   kill "$watch"
+  if [[ -e keep && $status == 0 ]]; then keep_disk; fi
   return "$status"
 }
 
@@ -37,11 +39,23 @@ make_disk() {
   mkdir -p disk root
   mount -t tmpfs -o "size=$DISK,mode=755" node-disk disk
   mkdir disk/upper disk/work
+  if [[ -e disk.tar ]]; then
+    tar --extract --file=disk.tar --directory=disk/upper --xattrs --xattrs-include='*' --numeric-owner
+    rm disk.tar
+  fi
+  rm -f keep
   mount -t overlay -o "lowerdir=$LOWER,upperdir=disk/upper,workdir=disk/work" node-root root
   echo "$NAME" >root/etc/hostname
   printf 'nameserver 169.254.169.254\nsearch %s google.internal\n' "$DOMAIN" >root/etc/resolv.conf
   printf '127.0.0.1 localhost\n%s %s\n169.254.169.254 metadata.google.internal metadata\n' \
     "$ADDRESS" "$NAME.$DOMAIN $NAME" >root/etc/hosts
+}
+
+# What the node has written, with overlayfs's own notes of what it has removed; whole or not at all.
+keep_disk() {
+  umount root
+  tar --create --file=disk.new --directory=disk/upper --xattrs --xattrs-include='*' --numeric-owner .
+  mv disk.new disk.tar
 }
 
 # Its interface has Compute Engine's name; the other end is a port of the lab's bridge.

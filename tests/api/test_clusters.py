@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tarfile
 import uuid
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import grpc
@@ -164,6 +165,38 @@ def test_a_stopped_cluster_has_no_process_and_starts_as_it_was_defined(dataproc)
     assert states(started) == ["CREATING", "RUNNING", "STOPPING", "STOPPED", "STARTING", "RUNNING"]
     assert started.config.worker_config == before.config.worker_config
     assert len(dataproc.processes(before.cluster_name)) == 3
+
+
+def test_the_disks_of_a_stopped_cluster_are_there_again_at_its_start_and_go_with_it(own_dataproc):
+    dataproc = own_dataproc()
+    name = dataproc.create(dataproc.definition()).cluster_name
+    request = {**dataproc.place, "cluster_name": name}
+    disks = [process.cwd() for process in dataproc.processes(name).values()]
+    for disk in disks:
+        Path(disk, "note").write_text(disk)
+    dataproc.clusters.stop_cluster(request=request).result(polling=POLLING)
+    dataproc.stop()  # the disks outlive the server, too
+    dataproc.start()
+    dataproc.clusters.start_cluster(request=request).result(polling=POLLING)
+    assert sorted(process.cwd() for process in dataproc.processes(name).values()) == sorted(disks)
+    assert [Path(disk, "note").read_text() for disk in disks] == disks
+    dataproc.delete(name)
+    assert not any(Path(disk).exists() for disk in disks)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"secondary_worker_config": {"num_instances": 1}}, "has 1 secondary workers and cannot be stopped"),
+        ({"worker_config": {"num_instances": 2, "disk_config": {"num_local_ssds": 1}}}, "has local SSDs and cannot"),
+    ],
+)
+def test_a_cluster_that_would_lose_machines_or_disks_is_not_stopped(dataproc, config, why):
+    name = dataproc.create(dataproc.definition(**config)).cluster_name
+    with pytest.raises(exceptions.FailedPrecondition, match=f"{name} {why}"):
+        dataproc.clusters.stop_cluster(request={**dataproc.place, "cluster_name": name})
+    assert dataproc.get(name).status.state == State.RUNNING
+    dataproc.delete(name)
 
 
 def test_a_deleted_cluster_is_not_listed_and_no_process_of_it_lives(dataproc):

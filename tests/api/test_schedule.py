@@ -62,6 +62,13 @@ def test_a_scheduled_stop_keeps_the_definition(fast, until):
     assert not started.config.lifecycle_config.auto_stop_ttl
 
 
+def test_a_stopped_cluster_is_deleted_at_the_end_of_its_ttl_too(fast, until):
+    name = fast.create(fast.single(lifecycle_config={"auto_delete_ttl": {"seconds": 6000}})).cluster_name
+    fast.clusters.stop_cluster(request={**fast.place, "cluster_name": name}).result(timeout=60)
+    assert fast.get(name).status.state.name == "STOPPED"
+    until(lambda: name not in fast.names())
+
+
 def test_a_ttl_goes_on_through_a_restart_of_the_server(fast, until):
     name = fast.create(fast.single(lifecycle_config={"auto_delete_ttl": {"seconds": 3600}})).cluster_name
     before = fast.announcement()["clock"]

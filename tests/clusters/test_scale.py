@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+from signal import SIGKILL
 
 import pytest
 from distributed import Event
 
 from dask_dataproc import DataprocCluster
-from dask_dataproc.clusters.errors import ClusterBusy, SpecError
+from dask_dataproc.clusters import adaptive
+from dask_dataproc.clusters.errors import ClusterBusy, QuotaExceeded, SpecError, Stockout
 from dask_dataproc.clusters.prices import groups_of, price_per_hour
 from dask_dataproc.clusters.sync import run
 from dask_dataproc.clusters.tenure import EXPIRY
@@ -108,6 +111,46 @@ def test_a_scale_ends_adapting_and_one_that_is_refused_does_not(cluster):
     cluster.scale(3)
     assert adaptive.state == "stopped"
     assert len(workers(cluster)) == 3
+def test_adapt_outlives_a_machine_that_was_taken_and_a_resize_that_failed(laptop, cluster, monkeypatch, caplog):
+    monkeypatch.setattr(adaptive, "PAUSE", 0.2)
+    with cluster.get_client() as client:
+        update, failures = cluster._service.update, [Stockout("no such machines"), QuotaExceeded("0 CPUS left")]
+
+        async def fails(*arguments, **keywords):
+            if failures:
+                raise failures.pop()
+            return await update(*arguments, **keywords)
+
+        monkeypatch.setattr(cluster._service, "update", fails)
+        cluster.adapt(minimum=2, maximum=4, interval="100ms", wait_count=2)
+        for _ in range(2):
+            release = Event(client=client)
+            blocked = client.map(lambda i, name: (Event(name).wait("30s"), i)[1], range(40), name=release.name)
+            laptop.until(lambda: len(workers(cluster)) == 4)
+            os.killpg({name: pid for pid, name in leaders(laptop, cluster).items()}[f"{cluster.name}-sw-1"], SIGKILL)
+            release.set()
+            assert client.gather(blocked) == list(range(40))
+            laptop.until(lambda: laptop.clusters()[cluster.name].total_workers == 2)
+    assert "is not adapted, the next try is in 0 s: no such machines" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_who_attaches_goes_on_adapting_until_somebody_chooses_a_size(laptop, cluster):
+    cluster.adapt(minimum=2, maximum=3, interval="100ms")
+    laptop.until(lambda: laptop.clusters()[cluster.name].labels.get("dask-adapt") == "2-3")
+    cluster._adaptive.stop()  # as the end of its kernel does
+    with DataprocCluster.from_name(cluster.name) as found, found.get_client() as client:
+        assert (found._adaptive.minimum, found._adaptive.maximum) == (2, 3)
+        release = Event(client=client)
+        blocked = client.map(lambda i, name: (Event(name).wait("30s"), i)[1], range(40), name=release.name)
+        laptop.until(lambda: len(workers(found)) == 3)
+        release.set()
+        assert client.gather(blocked) == list(range(40))
+        found.scale(4)
+        assert found._adaptive.state == "stopped"
+        assert "dask-adapt" not in laptop.clusters()[cluster.name].labels
+    with DataprocCluster.from_name(cluster.name) as again:
+        assert again._adaptive is None
 
 
 def test_a_scale_waits_for_another_change_instead_of_failing(laptop, cluster):
@@ -135,6 +178,11 @@ def test_scales_asked_for_at_once_are_done_one_after_the_other(laptop):
             return len(cluster.scheduler_info["workers"])
 
     assert run(scales()) == 3
+
+
+def leaders(laptop, cluster) -> dict[int, str]:
+    """The first processes of the machines of a cluster, which lead their groups."""
+    return {pid: name for pid, name in laptop.machines(cluster.name).items() if os.getpgid(pid) == pid}
 
 
 def _calls_of(cluster, monkeypatch) -> list[str]:

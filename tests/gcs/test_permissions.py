@@ -28,6 +28,10 @@ RPCS = {
     "/google.cloud.dataproc.v1.ClusterController/ListClusters": "dataproc.clusters.list",
     "/google.cloud.dataproc.v1.ClusterController/UpdateCluster": "dataproc.clusters.update",
     "/google.cloud.dataproc.v1.ClusterController/DeleteCluster": "dataproc.clusters.delete",
+    "/google.cloud.dataproc.v1.ClusterController/StopCluster": "dataproc.clusters.stop",
+    "/google.cloud.dataproc.v1.ClusterController/StartCluster": "dataproc.clusters.start",
+    "/google.cloud.dataproc.v1.AutoscalingPolicyService/GetAutoscalingPolicy": "dataproc.autoscalingPolicies.get",
+    "/google.cloud.dataproc.v1.AutoscalingPolicyService/CreateAutoscalingPolicy": "dataproc.autoscalingPolicies.create",
     "/google.longrunning.Operations/GetOperation": "dataproc.operations.get",
 }
 """From https://cloud.google.com/dataproc/docs/concepts/iam/iam; a call that is not here fails the test."""
@@ -112,12 +116,16 @@ def test_a_life_needs_just_what_the_lists_say(rpcs, requests, gcs, gcs_log, new_
 
 
 def live(staging: str) -> None:
-    """Be born, found, resized and gone."""
-    with DataprocCluster(n_workers=2, project="local", staging=staging) as cluster:
+    """Be born, found, resized, stopped, started and gone."""
+    wanted = {"n_workers": 2, "project": "local", "staging": staging, "autoscaling": True}
+    with DataprocCluster(**wanted) as cluster:
         with cluster.get_client() as client:
             assert client.submit(sum, [1, 2]).result() == 3
         run(found(cluster))
         cluster.scale(3)
+        cluster.stop()
+    with DataprocCluster(**wanted) as again:
+        assert again.record.uuid == cluster.record.uuid
 
 
 async def found(cluster: DataprocCluster) -> None:

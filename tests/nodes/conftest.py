@@ -91,6 +91,12 @@ class Lab:
         request = {**PLACE, "cluster_name": name, "cluster": cluster, "update_mask": mask}
         self.client.update_cluster(request=request).result(polling=POLLING)
 
+    def stop(self, name: str) -> None:
+        self.client.stop_cluster(request={**PLACE, "cluster_name": name}).result(polling=POLLING)
+
+    def start(self, name: str) -> None:
+        self.client.start_cluster(request={**PLACE, "cluster_name": name}).result(polling=POLLING)
+
     def status(self, name: str) -> str:
         return self.client.get_cluster(cluster_name=name, **PLACE).status.state.name
 

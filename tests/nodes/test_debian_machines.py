@@ -112,6 +112,21 @@ def test_an_initialization_action_runs_once_as_root_and_what_it_enabled_comes_ba
     assert lab.status(cluster) == "RUNNING"
 
 
+def test_a_stopped_clusters_disks_are_there_again_at_its_start_and_no_action_runs_twice(lab, bucket, cluster):
+    action = lab.put(bucket, "init/once.sh", "#!/bin/bash\necho ran >>/var/lib/ran\nrm /etc/issue\n")
+    lab.create(cluster, initialization_actions=actions(action), config_bucket=bucket)
+    for node in nodes_of(cluster):
+        lab.run(node, f"echo {node} >/var/lib/note")
+    lab.stop(cluster)
+    assert lab.status(cluster) == "STOPPED"
+    lab.start(cluster)
+    for node in nodes_of(cluster):
+        assert lab.run(node, "cat /var/lib/note /var/lib/ran").splitlines() == [node, "ran"]
+        assert "No such file" in lab.run(node, "ls /etc/issue", check=False), "what it had removed is back"
+    lab.delete(cluster)
+    assert not list((lab.laptop.state / "emulator" / "machines").glob("*/*/disk.tar"))
+
+
 def test_a_failed_initialization_action_is_the_operations_error_and_its_output_is_in_the_bucket(lab, bucket, cluster):
     uri = lab.put(bucket, "init/fails.sh", "#!/bin/bash\necho 'install-dask: could not be done: reason' >&2\nexit 3\n")
     with pytest.raises(exceptions.GoogleAPICallError) as failed:

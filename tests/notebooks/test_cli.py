@@ -45,6 +45,24 @@ def test_a_cluster_from_the_shell_lives_for_an_hour_and_is_reached_by_its_name(l
     assert name not in laptop.clusters()
 
 
+def test_a_stopped_cluster_is_listed_with_what_its_disks_cost_and_started_by_the_next_up(laptop, dataproc, name):
+    given = ("up", "--workers", "0", "--name", name)
+    assert dataproc(*given).returncode == 0
+    down = dataproc("down", name, "--stop")
+    assert down.stderr == f"{name} is stopped: its disks cost $0.01 per hour, for 12 h 0 min at most; " + (
+        "up of the same spec starts it again\n"
+    )
+    assert "STOPPED, $0.01/h" in next(line for line in dataproc("list").stdout.splitlines() if line.startswith(name))
+    status = dataproc("status", name).stdout
+    assert "state           STOPPED\nprice per hour  $0.01 (disks)\nlease left" in status
+    assert "stop: given, allowed is only without --keep" in dataproc("down", name, "--stop", "--keep").stderr
+    up = dataproc(*given)
+    assert "start " in up.stderr
+    assert "create " not in up.stderr
+    assert laptop.clusters()[name].status == "RUNNING"
+    dataproc("down", name)
+
+
 def test_up_and_list_as_json_are_one_document_each(dataproc, name):
     up = dataproc("up", "--name", name, "--lifetime", "20m", "--json")
     made = json.loads(up.stdout)

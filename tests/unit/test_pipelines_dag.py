@@ -152,6 +152,13 @@ def test_project_region_and_bucket_are_the_specs_or_airflows_variables():
     assert silent["CLUSTER"]["config_bucket"] == "{{var.value.dataproc_staging_bucket}}"
 
 
+def test_the_autoscaling_policy_is_that_of_the_runs_project_and_region():
+    made = generate_dag(notebook(cluster={"runtime": "yarn", "autoscaling": True}), "/n/etl.ipynb")
+    uri = constants(made)["CLUSTER"]["autoscaling_config"]["policy_uri"]
+    place = "projects/{{ var.value.gcp_project_id }}/regions/{{ var.value.get('gcp_region', 'us-central1') }}"
+    assert uri.startswith(f"{place}/autoscalingPolicies/dask-2-10-5-")
+
+
 def test_the_cluster_ends_by_itself_whatever_becomes_of_airflow():
     config = constants(generate_dag(notebook(timeout="1h", cluster=CLUSTER), "job.ipynb"))["CLUSTER"]
     assert config["lifecycle_config"] == {"auto_delete_ttl": {"seconds": 7200}}

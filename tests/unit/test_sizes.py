@@ -1,9 +1,11 @@
-"""Whose a Dask worker is, and between which sizes a cluster adapts."""
+"""Whose a Dask worker is, how many machines of which group there are, and between which sizes a cluster adapts."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dask_dataproc.clusters.errors import SpecError
-from dask_dataproc.clusters.sizes import adaptable, machines_of
+from dask_dataproc.clusters.sizes import adaptable, machines_of, resized
 from dask_dataproc.clusters.spec import ClusterSpec
 
 
@@ -35,3 +37,18 @@ def test_containers_adapt_down_to_one_machines_to_the_two_that_dataproc_keeps(ru
 def test_a_single_node_does_not_adapt():
     with pytest.raises(SpecError, match="adapt: 2 to 4 given, c is a single-node cluster"):
         adaptable(ClusterSpec(name="c", workers=0), 2, 4)
+@pytest.mark.parametrize(
+    ("n", "workers", "groups"),
+    [(2, 2, (2, 0)), (6, 2, (2, 4)), (7, 2, (2, 5)), (9, 2, (4, 5)), (10, 2, (5, 5)), (8, 5, (5, 3)), (3, 5, (3, 0))],
+)
+def test_growing_adds_secondary_workers_as_far_as_adr_002_lets_it_then_primary_ones(n, workers, groups):
+    assert resized(n, ClusterSpec(), workers) == groups
+
+
+@given(st.integers(0, 30), st.integers(2, 30), st.integers(2, 60))
+def test_a_resize_gives_what_was_asked_and_keeps_the_bounds(most, workers, n):
+    primary, secondary = resized(n, ClusterSpec(max_secondary=most, max_workers=60), workers)
+    assert primary + secondary == n
+    assert primary >= 2
+    assert 0 <= secondary <= most
+    assert primary == workers or secondary in (0, most), "a primary worker is added or removed only where it must be"
