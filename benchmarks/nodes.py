@@ -1,7 +1,8 @@
 """``python benchmarks/nodes.py``: from CreateCluster to all workers registered, on real Debian nodes, step by step.
 
 A master and two workers, three times each: the environment built from the lock, unpacked from the archive that the
-first cluster left in staging, and already on the nodes' image. Needs Linux, root, and ``bash tests/nodes/setup.sh``.
+first cluster left in staging, and already on the nodes' image. It is that of a kernel with this package and what it
+requires. Needs Linux, root, and ``bash tests/nodes/setup.sh``.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from typing import Any
 
 from summary import ratio, spread, table
 from surroundings import MADE, ROOT, own_folders
+from uv import find_uv_bin
 
 BUCKET = "nodes"
 SERVER = ROOT / "build" / "bin" / "fake-gcs-server"
 IMAGE = ROOT / "build" / "nodes" / "base"
 HADOOP = ROOT / "build" / "nodes" / "hadoop"
 BAKED = MADE / "baked"
+KERNEL = MADE / "kernel"
 STEP = re.compile(r"^(install-dask|configure-storage): (?P<step>.+): (?P<seconds>[\d.]+) s$", re.MULTILINE)
 STATUS = """
 import json
@@ -37,14 +40,21 @@ print(json.dumps(emulator_status()))
 """
 ONE = """
 import json, sys, time
+import fsspec
 from dask_dataproc import DataprocCluster
-staging, runtime = sys.argv[1:]
+staging, runtime, wait = sys.argv[1], sys.argv[2], sys.argv[3:]
 began = time.perf_counter()
 with DataprocCluster(n_workers=2, staging=staging, runtime=runtime, local=True) as cluster:
     took = time.perf_counter() - began
     phases = {phase.name: phase.seconds for phase in cluster.phases}
     with cluster.get_client() as client:
         assert client.submit(sum, [1, 2]).result() == 3
+    environment = cluster.record.metadata["dask-environment"]
+    bucket, published = fsspec.url_to_fs(f"{environment}/environment.json")
+    deadline = time.monotonic() + 300
+    while wait and not bucket.exists(published, refresh=True):  # beside the cluster's work
+        assert time.monotonic() < deadline, "no archive was published"
+        time.sleep(0.5)
     print(json.dumps({"up": took, "phases": phases, "uuid": cluster.record.uuid}))
 """
 
@@ -55,18 +65,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--runtime", choices=["standalone", "yarn"], default="standalone")
     given = parser.parse_args()
+    make_kernel()
     layers = [HADOOP] if given.runtime == "yarn" else []
     rows: dict[str, list[dict[str, Any]]] = {"built from the lock": [], "from the archive": [], "on the image": []}
     with emulator(layers) as environment:
         for number in range(given.rounds):
-            for row in ("built from the lock", "from the archive"):
-                rows[row].append(measured(environment, f"gs://{BUCKET}/{number}", given.runtime))
+            staging = f"gs://{BUCKET}/{number}"
+            rows["built from the lock"].append(measured(environment, staging, given.runtime, "wait"))
+            rows["from the archive"].append(measured(environment, staging, given.runtime))
         bake(environment, f"gs://{BUCKET}/0", given.runtime)
     with emulator([BAKED, *layers]) as environment:
         measured(environment, f"gs://{BUCKET}/0", given.runtime)  # it stages, and finds no archive to unpack
         for _ in range(given.rounds):
             rows["on the image"].append(measured(environment, f"gs://{BUCKET}/0", given.runtime))
     show(rows)
+
+
+def make_kernel() -> None:
+    """Make the environment of a user: what ``pip install`` of this package brings, in the versions of the lock."""
+    shutil.rmtree(KERNEL, ignore_errors=True)
+    subprocess.run([find_uv_bin(), "venv", "--quiet", "--python", sys.executable, KERNEL], check=True)
+    install = [find_uv_bin(), "pip", "install", "--quiet", "--compile-bytecode", "--python", KERNEL]
+    subprocess.run([*install, "--constraint", ROOT / "requirements.lock", ROOT], check=True)
 
 
 @contextmanager
@@ -122,16 +142,20 @@ def bucket(host: str) -> Iterator[str]:
 def python(environment: dict[str, str], text: str, *arguments: str) -> str:
     """Run a script in a process of its own and return what it printed."""
     ran = subprocess.run(
-        [sys.executable, "-c", text, *arguments], env=environment, text=True, stdout=subprocess.PIPE, timeout=900
+        [KERNEL / "bin" / "python", "-c", text, *arguments],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        timeout=900,
     )
     if ran.returncode:
         raise SystemExit(f"the measured process ended with status {ran.returncode}")
     return ran.stdout
 
 
-def measured(environment: dict[str, str], staging: str, runtime: str) -> dict[str, Any]:
+def measured(environment: dict[str, str], staging: str, runtime: str, *wait: str) -> dict[str, Any]:
     """Bring a cluster up and down; return what it took, with the slowest node's seconds for each step."""
-    found = json.loads(python(environment, ONE, staging, runtime))
+    found = json.loads(python(environment, ONE, staging, runtime, *wait))
     steps: dict[str, float] = {}
     for text in outputs(environment["STORAGE_EMULATOR_HOST"], found["uuid"]):
         for match in STEP.finditer(text):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable
 from typing import Any, TypeVar
@@ -238,11 +237,18 @@ async def alongside(work: Awaitable[Any], check: Awaitable[Result]) -> Result:
 
 
 async def to_its_end(work: Awaitable[Result]) -> Result:
-    """Return what ``work`` gives; a cancellation waits for it, so that nothing is made without our knowing."""
+    """Return what ``work`` gives; cancellations wait for it, so that nothing is made without our knowing."""
     task: asyncio.Future[Any] = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        with contextlib.suppress(Exception):
-            await task
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:  # a second Ctrl-C is no reason to leave it half done
+            cancelled = error
+        except Exception:
+            break
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()
+    raise cancelled

@@ -164,7 +164,8 @@ class Service:
 
     async def policy_is(self, name: str, wanted: Mapping[str, Any]) -> bool:
         """Return whether the autoscaling policy ``name`` has the figures of ``wanted``, an AutoscalingPolicy."""
-        ask, what = self._policies().get_autoscaling_policy, f"autoscaling policy {wanted['id']} in {self.project}/{self.region}"
+        ask = self._policies().get_autoscaling_policy
+        what = f"autoscaling policy {wanted['id']} in {self.project}/{self.region}"
         found = await self._ask(what, lambda seconds: ask(name=name, retry=None, timeout=seconds))
         ours = type(found)(dict(wanted))
         groups = ("worker_config", "secondary_worker_config", "basic_algorithm")

@@ -124,7 +124,10 @@ class ApplicationCluster(SpecCluster):
             await super()._start()
             take_over(self, await self._first_containers())
         except BaseException as error:
-            await self._give_up(error)
+            undoing = asyncio.ensure_future(self._give_up(error))
+            while not undoing.done():  # a Ctrl-C cancels twice: the call that waits for us, and then us
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(undoing)
             raise
         self._following = asyncio.ensure_future(self._follow())
 
@@ -191,7 +194,8 @@ class ApplicationCluster(SpecCluster):
         logger.debug("%s does not start: %s", self.app_id or "application", error)
         if self.specification is not None and self.app_id:
             with contextlib.suppress(Exception):
-                await asyncio.to_thread(self._client.kill_application, self.app_id)
+                async with asyncio.timeout(yarn_driver.ANSWER):
+                    await asyncio.to_thread(self._client.kill_application, self.app_id)
         if self.scheduler is not None:
             await self.scheduler.close()
         self._client = self.application = None

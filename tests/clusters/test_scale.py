@@ -111,6 +111,8 @@ def test_a_scale_ends_adapting_and_one_that_is_refused_does_not(cluster):
     cluster.scale(3)
     assert adaptive.state == "stopped"
     assert len(workers(cluster)) == 3
+
+
 def test_adapt_outlives_a_machine_that_was_taken_and_a_resize_that_failed(laptop, cluster, monkeypatch, caplog):
     monkeypatch.setattr(adaptive, "PAUSE", 0.2)
     with cluster.get_client() as client:

@@ -251,16 +251,16 @@ def test_yarn_runs_where_the_cluster_asks_for_it(lab, cluster):
     lab.create(cluster, {"dask-runtime": "yarn"})
     metrics = f"http://{lab.address(f'{cluster}-m')}:8088/ws/v1/cluster/metrics"
 
-    def active() -> dict[str, int]:
+    memory = int(lab.run(f"{cluster}-w-0", f"{ASK}/attributes/dask-memory")) // (1 << 20) - 2048
+
+    def complete() -> bool:
         try:
             told = requests.get(metrics, timeout=5).json()["clusterMetrics"]
         except (requests.RequestException, ValueError):
-            return {}
-        return told if told["activeNodes"] == 2 and told["totalMB"] else {}  # the scheduler counts later
+            return False
+        return (told["activeNodes"], told["totalMB"]) == (2, 2 * memory)  # the scheduler counts one by one, and later
 
-    told = lab.until(active, 60)
-    memory = int(lab.run(f"{cluster}-w-0", f"{ASK}/attributes/dask-memory")) // (1 << 20) - 2048
-    assert told["totalMB"] == 2 * memory
+    lab.until(complete, 60)
     assert lab.run(f"{cluster}-m", "systemctl is-active hadoop-yarn-nodemanager", check=False) == "inactive"
 
 

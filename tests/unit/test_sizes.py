@@ -37,6 +37,8 @@ def test_containers_adapt_down_to_one_machines_to_the_two_that_dataproc_keeps(ru
 def test_a_single_node_does_not_adapt():
     with pytest.raises(SpecError, match="adapt: 2 to 4 given, c is a single-node cluster"):
         adaptable(ClusterSpec(name="c", workers=0), 2, 4)
+
+
 @pytest.mark.parametrize(
     ("n", "workers", "groups"),
     [(2, 2, (2, 0)), (6, 2, (2, 4)), (7, 2, (2, 5)), (9, 2, (4, 5)), (10, 2, (5, 5)), (8, 5, (5, 3)), (3, 5, (3, 0))],

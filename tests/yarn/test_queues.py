@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
 
 import pytest
-from distributed import Client
+from distributed import Client, Status
 
 from dask_dataproc.init_actions import queues, yarn_driver
+from dask_dataproc.init_actions.yarn import YarnCluster
 from dask_dataproc.init_actions.yarn_errors import (
     ContainerTooLarge,
     DriverFailed,
@@ -101,6 +103,33 @@ def test_an_interrupted_wait_leaves_no_application_behind(yarn):
     yarn.until(lambda: yarn.application(app_id)["state"] == "KILLED")
     assert waits.poll() is None  # a kernel would go on
     assert "interrupted" in waits.communicate(timeout=20)[0]
+
+
+def test_a_start_that_is_cancelled_twice_leaves_no_application_behind(yarn):
+    """As Ctrl-C does: by the call that waits, and by who made the call."""
+    yarn.cluster(queue="interactive")
+    asyncio.run(_cancelled_twice(yarn))
+
+
+async def _cancelled_twice(yarn) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    waits = YarnCluster(
+        yarn.python,
+        queue="interactive",
+        deploy_mode="local",
+        asynchronous=True,
+        on_wait=lambda w: heard.put_nowait(w.app_id),
+    )
+    starting = asyncio.ensure_future(waits._start())
+    app_id = await heard.get()
+    for _ in range(2):
+        starting.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await waits._abandon()
+    assert yarn.application(app_id)["state"] == "KILLED"
+    assert waits.status is Status.closed
 
 
 def test_an_unknown_queue_is_refused_with_those_there_are(yarn):
