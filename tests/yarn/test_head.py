@@ -114,4 +114,5 @@ def test_an_application_that_ends_takes_nothing_with_it_neither_data_nor_what_wa
         yarn.until(lambda: head.containers() and not head.containers() & first, 120)
         assert client.submit(sum, drawn).result(60) == sum(before), "computed again, with other random numbers"
         assert (client.gather(drawn), scattered.result()) == (before, b"told")
-        assert state(client)["adapts"] == {"minimum": 1, "maximum": 2, "wanted": 1}
+        adapts = state(client)["adapts"]
+        assert (adapts["minimum"], adapts["maximum"]) == (1, 2)
