@@ -8,11 +8,8 @@ import datetime
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, cast
 
-from distributed.core import Status, rpc
+from distributed.core import Status
 from distributed.deploy.adaptive import Adaptive
-from distributed.deploy.cluster import Cluster
-from distributed.objects import SchedulerInfo
-from distributed.utils import Logs
 from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
@@ -20,29 +17,22 @@ from . import unclosed
 from .adaptive import DataprocAdaptive, RoomAdaptive, give_up, resume
 from .alternatives import in_turn
 from .config import LEASE_BOUNDS, duration, resolve
-from .connection import Connection
-from .dashboard import Passage
-from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
-from .journals import with_journals
+from .errors import ClusterExists, DaskDataprocError, WaitTimeout
+from .headed import HeadedCluster
 from .lease import Lease
 from .phases import Phase, Phases
 from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
 from .record import ClusterRecord
 from .service import Service
-from .sizes import LEAST, adaptable, machines_of, resized
+from .sizes import LEAST, adaptable, resized
 from .spec import ClusterSpec
 from .sync import complete
 from .tenure import Tenure
 from .warm import check_stoppable
 from .wording import cost_row
 
-LOOK_FOR_HEAD = 1.0
-"""Seconds between two looks for a head that has gone."""
-ASK_HEAD = 1.0
-"""Seconds without a new worker after which the head is asked what YARN says."""
 
-
-class DataprocCluster(Cluster):
+class DataprocCluster(HeadedCluster):
     """An ephemeral Dask cluster on Dataproc.
 
     Made with the object and deleted by `close`, at the end of a ``with``, when Python ends, or by Dataproc itself when
@@ -110,7 +100,6 @@ class DataprocCluster(Cluster):
         self._wanted_life = self.spec.lifetime
         self._lease_length = duration("lease", LEASE_BOUNDS)
         self._phases = Phases(self._log_phase)
-        self._connected = contextlib.AsyncExitStack()
         super().__init__(asynchronous=asynchronous, loop=loop, name=self.spec.name, quiet=True)
         if not self.asynchronous:
             self._loop_runner.start()
@@ -172,7 +161,6 @@ class DataprocCluster(Cluster):
         if self.status is not Status.created:
             return
         self.status = Status.starting
-        self._changed = asyncio.Event()
         self._starting = asyncio.ensure_future(self._come_up())
         await unless_given_up(self._starting, f"{self.name}: closed while it came up; nothing of it is left")
 
@@ -224,48 +212,6 @@ class DataprocCluster(Cluster):
         self.spec = self._provision.spec = record.spec()
         return record.uuid, 0 if record.status == "RUNNING" else record.total_workers
 
-    async def _connect(self, connection: Connection) -> None:
-        self.security = connection.security()
-        arguments = self.security.get_connection_args("client")
-        self.scheduler_comm = rpc(connection.scheduler, connection_args=arguments)
-        self.dashboard = await self._connected.enter_async_context(Passage(connection.dashboard, self.security))
-        try:
-            await super()._start()
-            self._connected.callback(asyncio.ensure_future(self._watch_again()).cancel)
-        except OSError as error:
-            raise ClusterFailed(
-                f"{self.name}: the scheduler at {connection.scheduler} does not answer: {error}"
-            ) from error
-
-    async def _registered(self, n: int, tell: Callable[[str], None] = lambda _: None) -> None:
-        while len(self.observed) < n:
-            self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ASK_HEAD if self.spec.runtime == "yarn" else None):
-                    await self._changed.wait()
-                    continue
-            state = await cast(Any, self.scheduler_comm).workers_state()
-            tell(state["said"])
-            if state["failed"]:
-                raise ClusterFailed(f"{self.name}: {state['said']}", "%dask_cluster logs")
-
-    async def _watch_again(self) -> None:
-        """Whenever the head has gone, wait for the one that takes its place, and watch that one's workers."""
-        while True:
-            await asyncio.wait([self._watch_worker_status_task])
-            await asyncio.sleep(LOOK_FOR_HEAD)
-            with contextlib.suppress(OSError):
-                comm = await self.scheduler_comm.live_comm()
-                await comm.write({"op": "subscribe_worker_status"})
-                self.scheduler_info = SchedulerInfo(await comm.read())
-                self._watch_worker_status_comm = comm
-                self._watch_worker_status_task = asyncio.ensure_future(self._watch_worker_status(comm))
-                self._changed.set()
-
-    def _update_worker_status(self, op: str, msg: Any) -> None:
-        super()._update_worker_status(op, msg)
-        self._changed.set()
-
     async def _take_over(self) -> None:
         """Begin to count the cost and to keep the lease."""
         record = await self._service.get(self.name)
@@ -274,7 +220,7 @@ class DataprocCluster(Cluster):
         self._tenure.take_lease(self._lease_length, begins + self._wanted_life)
         if self._hold_lease:
             await self._tenure.hold(self._idle_seconds)
-            adapts = (await cast(Any, self.scheduler_comm).workers_state())["adapts"]
+            adapts = (await self._head.workers_state())["adapts"]
             if adapts is not None:
                 self._follow_head(adapts["minimum"], adapts["maximum"])
             elif not self.created_here:
@@ -337,13 +283,8 @@ class DataprocCluster(Cluster):
         """
         low, high = adaptable(self.spec, minimum, maximum)
         if self.spec.runtime == "yarn":
-            return self._complete(self._have_head_adapt(low, high, keywords))
+            return self._complete(self._adapt_head(low, high, keywords))
         return super().adapt(DataprocAdaptive, minimum=low, maximum=high, **keywords)
-
-    @property
-    def observed(self) -> set[str]:
-        """The machines with workers that have registered."""
-        return machines_of(worker["name"] for worker in self.scheduler_info["workers"].values())
 
     @property
     def plan(self) -> set[str]:
@@ -361,21 +302,12 @@ class DataprocCluster(Cluster):
         await give_up(self)
         await self._tenure.resize(n, self._registered, self._tell_head)
 
-    async def _tell_head(self, n: int) -> bool:
-        return await cast(Any, self.scheduler_comm).resize(n=n)
-
-    async def _have_head_adapt(self, low: int, high: int, keywords: dict[str, Any]) -> Adaptive:
-        await cast(Any, self.scheduler_comm).adapt(minimum=low, maximum=high, options=keywords)
+    async def _adapt_head(self, low: int, high: int, keywords: dict[str, Any]) -> Adaptive:
+        await self._head.adapt(minimum=low, maximum=high, options=keywords)
         return self._follow_head(low, high, **keywords)
 
     def _follow_head(self, low: int, high: int, **keywords: Any) -> Adaptive:
         return super().adapt(RoomAdaptive, minimum=max(LEAST, low), maximum=max(LEAST, high), **keywords)
-
-    async def _get_logs(self, cluster: bool = True, scheduler: bool = True, workers: Any = True) -> Logs:
-        return await with_journals(await super()._get_logs(cluster, scheduler, workers), self.scheduler_comm)
-
-    async def _idle_seconds(self) -> float:
-        return await cast(Any, self.scheduler_comm).idle_seconds()
 
     # -- the end
 
@@ -439,10 +371,6 @@ class DataprocCluster(Cluster):
         if isinstance(closed, BaseException) and not isinstance(closed, OSError):  # a scheduler that has gone
             raise closed
 
-    async def _disconnect(self) -> None:
-        await self._connected.aclose()
-        await super()._close()
-
     # -- how it is used
 
     def __await__(self) -> Generator[Any, None, DataprocCluster]:
@@ -451,11 +379,6 @@ class DataprocCluster(Cluster):
             return self
 
         return started().__await__()
-
-    @property
-    def dashboard_link(self) -> str:
-        """The address of the scheduler's plots, on this machine; see `dask_dataproc.clusters.dashboard`."""
-        return f"{self.dashboard.here}/status"
 
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         if self.status is not Status.running:
