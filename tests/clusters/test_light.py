@@ -21,7 +21,7 @@ def light_laptop(new_laptop):
 def test_many_machines_are_a_process_each_and_leave_or_die_as_others_do(light_laptop):
     with (
         light_laptop.here(),
-        DataprocCluster(n_workers=2, max_workers=MANY) as cluster,
+        DataprocCluster(n_workers=2, max_workers=MANY, max_secondary=MANY) as cluster,
         cluster.get_client() as client,
     ):
         cluster.scale(MANY)
