@@ -70,7 +70,8 @@ EXPECTED = {
     "init-action": each(MAKING, SPACE) | each(COMING, f"{FINE}|{SPACE}"),
     "missing-worker": each(MAKING, MISSING) | each(COMING, f"{FINE}|{MISSING}"),
     "permission": {
-        **each(MAKING, DENIED.format(r"clusters\.create")),
+        "service": DENIED.format(r"clusters\.list"),
+        "create": DENIED.format(r"clusters\.create"),
         **each(COMING, DENIED.format(r"(operations|clusters)\.get")),
         "scale": DENIED.format(r"clusters\.update"),
         "down": rf"PermissionDenied: delete NAME: Permission 'dataproc\.clusters\.delete' denied .*; NAME {LEFT}\n.*",

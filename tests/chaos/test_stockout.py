@@ -138,7 +138,7 @@ def test_adapting_outlives_a_stockout(laptop, faults, cluster, caplog):
     with cluster.get_client() as client:
         release = Event("release")
         blocked = client.map(lambda i: (Event("release").wait("30s"), i)[1], range(40))
-        laptop.until(lambda: "tried again in 60 s" in caplog.text)
+        laptop.until(lambda: "the next try is in 60 s" in caplog.text)
         adaptive._not_before = 0.0
         laptop.until(lambda: len(cluster.scheduler_info["workers"]) == 4)
         release.set()
