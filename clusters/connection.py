@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from distributed.security import Security
 
-LOCAL_POLL, REMOTE_POLL = 0.003, 1.0
+LOCAL_POLL, REMOTE_POLL = (0.003, 0.3), (1.0, 1.0)
+"""First and longest seconds between two looks for a connection."""
+GROWTH = 1.1
+"""How much later each look is: about a tenth of the wait is the most that is lost, and many who wait are no load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,14 @@ class Connection:
 
 async def find(staging: str, uuid: str) -> Connection:
     """Return the connection of cluster ``uuid`` as soon as its head has published it; the caller bounds the wait."""
-    read, pause = _reader(f"{_folder(staging, uuid)}/connection.json")
+    read, (pause, longest) = _reader(f"{_folder(staging, uuid)}/connection.json")
     while True:
         try:
             said = json.loads(await read())
             return Connection(**{name: said[name] for name in Connection.__dataclass_fields__})
         except FileNotFoundError:
             await asyncio.sleep(pause)
+            pause = min(pause * GROWTH, longest)
 
 
 async def published(staging: str, uuid: str) -> bool:
@@ -128,7 +132,7 @@ def _local(url: str) -> Path | None:
     return Path(url.removeprefix("file://")) if "://" not in url or url.startswith("file://") else None
 
 
-def _reader(url: str) -> tuple[Callable[[], Awaitable[str | bytes]], float]:
+def _reader(url: str) -> tuple[Callable[[], Awaitable[str | bytes]], tuple[float, float]]:
     path = _local(url)
     if path is not None:
 
