@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, cast
 
+from distributed.comm.core import CommClosedError
 from distributed.core import Status
 from distributed.deploy.adaptive import Adaptive
 from tornado import netutil
@@ -17,7 +18,7 @@ from . import unclosed
 from .adaptive import DataprocAdaptive, RoomAdaptive, give_up, resume
 from .alternatives import in_turn
 from .config import LEASE_BOUNDS, duration, resolve
-from .errors import ClusterExists, DaskDataprocError, WaitTimeout
+from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
 from .headed import HeadedCluster
 from .lease import Lease
 from .phases import Phase, Phases
@@ -197,6 +198,8 @@ class DataprocCluster(HeadedCluster):
             with self._phases.phase("ready"):
                 await following
                 await self._take_over()
+        except CommClosedError as error:  # in the middle of a call: somebody, or its lease, has ended it meanwhile
+            raise ClusterFailed(f"{self.name}: the scheduler has gone: {error}", "%dask_cluster status") from error
         finally:
             following.cancel()
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import dask
 import pytest
+from distributed.client import FutureCancelledError
 
 from dask_dataproc import ClusterNotFound, DaskDataprocError, DataprocCluster
 from dask_dataproc.clusters.fleet import delete_cluster
@@ -56,7 +57,7 @@ DENIED = r"PermissionDenied: .*: Permission 'dataproc\.{}' denied .* ask for rol
 SLOW = r"WaitTimeout: scale NAME to 3 workers: not all have registered after .*"
 GONE = (
     r"ClusterFailed: .*: The operation was cancelled.*|ClusterFailed: NAME exists and is DELETING.*|"
-    r"ClusterNotFound: .*NAME.*|ServiceError: .*auto_delete_time.*"
+    r"ClusterNotFound: .*NAME.*|ServiceError: .*auto_delete_time.*|ClusterFailed: NAME: the scheduler .*|Dask's own: .*"
 )
 EXPECTED = {
     "quota": {
@@ -105,6 +106,8 @@ def outcome(name: str, strike, spot: int = 0, **bounds: str) -> str:
             assert three.result() == 3
     except DaskDataprocError as error:
         return error.lines()
+    except (OSError, FutureCancelledError) as error:  # a client whose cluster has gone
+        return f"Dask's own: {error}"
     return FINE
 
 
