@@ -19,7 +19,7 @@ from .node_output import told_by_node
 from .record import ClusterRecord, from_message
 from .service_errors import failure
 
-GROWTH = 1.15
+GROWTH = 1.1
 LOCAL_POLL, CLOUD_POLL = (0.005, 0.5), (1.0, 5.0)
 """First and longest seconds between two looks at an operation; Google's own default lags 6.7 s behind on average."""
 LOCAL_PAUSES, CLOUD_PAUSES = (0.05, 1.0), (1.0, 10.0)

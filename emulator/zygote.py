@@ -33,7 +33,7 @@ QUIET = 1.0
 """Seconds without a request before the dashboard is imported too: nobody waits for it then."""
 ORPHAN = 900.0
 """Seconds that a machine goes on with no emulator answering: long enough for it to be started again and adopt them."""
-NANNY_POLL = 0.02
+NANNY_POLL = 0.005
 """Seconds between a nanny's looks at whether its worker is up; Dask's 0.05 s would be felt here."""
 CALM: dict[str, Any] = {
     "distributed.worker.profile.interval": "100ms",
