@@ -37,7 +37,7 @@ class PatientAdaptive(Adaptive):
             await self._look()
         except ClusterNotFound as error:
             self.stop(reason=str(error))
-        except (DaskDataprocError, OSError, TimeoutError) as error:
+        except (DaskDataprocError, OSError) as error:
             self._not_before = clock.now() + PAUSE
             log.warning("%s is not adapted, the next try is in %.0f s: %s", self.cluster.name, PAUSE, error)
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from .errors import ServiceError, Throttled, WaitTimeout
+from .pauses import growing
 from .service_errors import translate
 
 GROWTH = 2.0
@@ -47,7 +48,7 @@ async def answered(
     WaitTimeout
         Nothing was heard at all.
     """
-    pause, longest = pauses
+    waits = growing(*pauses, GROWTH)
     busy: ServiceError | None = None
     try:
         async with asyncio.timeout(limit):
@@ -57,8 +58,8 @@ async def answered(
                 busy, answer = await _tried(what, call, limit / TRIES)
                 if busy is None:
                     return answer
+                pause = next(waits)
                 await asyncio.sleep(random.uniform(pause / 2, pause))
-                pause = min(pause * GROWTH, longest)
     except TimeoutError:
         raise _unanswered(what, busy, limit) from None
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .pauses import growing
+
 if TYPE_CHECKING:
     from distributed.security import Security
 
 LOCAL_POLL, REMOTE_POLL = (0.003, 0.3), (1.0, 1.0)
 """First and longest seconds between two looks for a connection."""
-GROWTH = 1.1
-"""How much later each look is: about a tenth of the wait is the most that is lost, and many who wait are no load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ class Connection:
 
 async def find(staging: str, uuid: str) -> Connection:
     """Return the connection of cluster ``uuid`` as soon as its head has published it; the caller bounds the wait."""
-    read, (pause, longest) = _reader(f"{_folder(staging, uuid)}/connection.json")
+    read, poll = _reader(f"{_folder(staging, uuid)}/connection.json")
+    pauses = growing(*poll)
     while True:
         try:
             said = json.loads(await read())
             return Connection(**{name: said[name] for name in Connection.__dataclass_fields__})
         except FileNotFoundError:
-            await asyncio.sleep(pause)
-            pause = min(pause * GROWTH, longest)
+            await asyncio.sleep(next(pauses))
 
 
 async def published(staging: str, uuid: str) -> bool:

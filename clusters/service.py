@@ -16,10 +16,10 @@ from .connection import forget, sweep
 from .errors import ClusterBusy, ClusterFailed, ClusterNotFound, ConfigError, WaitTimeout
 from .local import Endpoint, emulator_launch, emulator_ready
 from .node_output import told_by_node
+from .pauses import growing
 from .record import ClusterRecord, from_message
 from .service_errors import failure
 
-GROWTH = 1.1
 LOCAL_POLL, CLOUD_POLL = (0.005, 0.5), (1.0, 5.0)
 """First and longest seconds between two looks at an operation; Google's own default lags 6.7 s behind on average."""
 LOCAL_PAUSES, CLOUD_PAUSES = (0.05, 1.0), (1.0, 10.0)
@@ -187,12 +187,11 @@ class Service:
         WaitTimeout
             It was not done after ``timeout`` seconds.
         """
-        pause, longest = self._poll
+        pauses = growing(*self._poll)
         try:
             async with asyncio.timeout(timeout):
-                while not (done := await self._operation(operation, what)).done:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * GROWTH, longest)
+                while not (done := await self._operation(operation, what)).done:  # noqa: ASYNC110  # it has no event
+                    await asyncio.sleep(next(pauses))
         except WaitTimeout:  # of one call
             raise
         except TimeoutError:

@@ -162,8 +162,11 @@ def _disks(record: ClusterRecord) -> float | None:
 def _idle_life(record: ClusterRecord, now: float) -> list[tuple[str, str]]:
     if record.status != "STOPPED":
         return []
-    left = span(record.lease_expires - now) if record.lease_expires else "no lease"
-    return [("price per hour", f"{money(_disks(record))} (disks)"), ("lease left", left)]
+    return [("price per hour", f"{money(_disks(record))} (disks)"), ("lease left", _lease_left(record, now))]
+
+
+def _lease_left(record: ClusterRecord, now: float) -> str:
+    return span(record.lease_expires - now) if record.lease_expires else "no lease"
 
 
 def _record(name: str, place: Place) -> ClusterRecord:
@@ -176,9 +179,9 @@ def _record(name: str, place: Place) -> ClusterRecord:
 
 
 def _line(record: ClusterRecord, now: float) -> tuple[str, ...]:
-    left = span(record.lease_expires - now) if record.lease_expires else "no lease"
     status = f"STOPPED, {money(_disks(record))}/h" if record.status == "STOPPED" else record.status
-    return (record.name, status, str(record.total_workers), span(now - record.created), left, record.owner)
+    age, left = span(now - record.created), _lease_left(record, now)
+    return (record.name, status, str(record.total_workers), age, left, record.owner)
 
 
 def _state(record: ClusterRecord) -> list[tuple[str, str]]:
