@@ -178,7 +178,10 @@ class DebianMachines(Machines):
             It does not run, or not yet.
         """
         for process in psutil.Process(vm.pid).children(recursive=True):
-            status = Path(f"/proc/{process.pid}/status").read_text()
+            try:
+                status = Path(f"/proc/{process.pid}/status").read_text()
+            except (FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+                continue
             if status.split("NSpid:")[1].splitlines()[0].split()[2:] == ["1"]:  # here, in systemd-nspawn's, in its own
                 return process.pid
         raise ProcessLookupError(f"{vm.name} has no first process")
