@@ -67,7 +67,7 @@ class Tenure:
 
     @property
     def cost(self) -> float | None:
-        """What the cluster has cost so far at list prices, USD; None where the list has no price."""
+        """What the cluster has cost at list prices until now or until we let go of it, USD; None: no price is known."""
         return self._spending.total(self._ended or self._service.clock.now())
 
     async def refresh(self) -> ClusterRecord:
@@ -217,6 +217,7 @@ class Tenure:
         if keep and self.lease.may_move(self.lease.ends):
             await self._update(living_until(self.lease.ends), [EXPIRY])
             self.lease.expires = self.lease.ends
+        self._ended = self._service.clock.now()
 
     async def _let_go(self) -> None:
         """Renew no more, and give up a resize that is under way."""

@@ -68,6 +68,7 @@ class Session:
         self._cluster: DataprocCluster | None = None
         self._client: Any = None
         self._put: dict[str, Any] = {}
+        self._used: list[DataprocCluster] = []
         self._own: Own | None = None
         self._reattaching: threading.Thread | None = None
         self._ending: Ending | None = None
@@ -88,6 +89,15 @@ class Session:
         """The job that this notebook is a run of, None outside of jobs."""
         run = self._shell.user_ns.get(RUN)
         return run if isinstance(run, Mapping) and run.get("cluster") else None
+
+    def costs(self) -> list[dict[str, Any]]:
+        """Return what each cluster used here has cost at list prices, until it ended or was let go of: USD, or None."""
+        from ..clusters.prices import as_of
+
+        return [
+            {"cluster": c.name, "usd": c.cost, "price_per_hour": c.price_per_hour, "prices": as_of()}
+            for c in self._used
+        ]
 
     def up(
         self, spec: ClusterSpec, names: tuple[str, str], *, keep: bool = False, fit: bool = False, on_phase: Listener
@@ -172,6 +182,7 @@ class Session:
     def _take(self, cluster: DataprocCluster, names: Sequence[str], own: Own | None) -> None:
         """Make ``cluster`` the current one and put it and a client into the notebook."""
         self._cluster, self._own = cluster, own
+        self._used.append(cluster)
         self._client = cluster.get_client()
         self._put = dict(zip(names, (self._client, cluster), strict=True))
         self._shell.push(self._put)

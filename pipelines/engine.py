@@ -8,23 +8,33 @@ Importing this module imports Papermill, which takes longer than a kernel takes 
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import contextlib
+import json
 import logging
 from typing import Any
 
 import nbformat
 from jupyter_client.client import KernelClient
-from jupyter_core.utils import run_sync
+from jupyter_core.utils import ensure_async, run_sync
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
 from ..clusters.errors import NotebookError
+from .notebook import COST
 from .output import Output
 
 NAME = "dask-dataproc"
 TICK = 0.5  # seconds between looks at the clock while a cell runs
+ANSWER = 5.0  # seconds that the kernel has to say what its clusters cost
+COSTS = (
+    "(lambda session: __import__('json').dumps(session.session_of(get_ipython()).costs() if session else []))"
+    "(__import__('sys').modules.get('dask_dataproc.kernel_ext.session'))"
+)
+"""What a kernel is asked: it imports nothing of ours for that."""
 
 
 class SparingManager(NotebookExecutionManager):
@@ -89,6 +99,25 @@ class SparingClient(PapermillNotebookClient):
             finally:
                 self.nb_man.cell_complete(cell, index)
 
+    async def async_costs(self) -> list[dict[str, Any]]:
+        """Return what the clusters cost that the notebook used, as its kernel says; a dead one says nothing."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER):
+                return await self._said_costs()
+        return []
+
+    async def _said_costs(self) -> list[dict[str, Any]]:
+        if self.km is None or self.kc is None or not await ensure_async(self.km.is_alive()):
+            return []
+        message = self.kc.execute("", silent=True, user_expressions={"costs": COSTS})
+        answer: Any = {"parent_header": {}}
+        while answer["parent_header"].get("msg_id") != message:
+            answer = await ensure_async(self.kc.shell_channel.get_msg())
+        said = answer["content"].get("user_expressions", {}).get("costs", {}).get("data", {})
+        return json.loads(ast.literal_eval(said.get("text/plain", "'[]'")))
+
+    costs = run_sync(async_costs)
+
     def disconnect(self) -> None:
         """Let go of the kernel, which lives on."""
         if self.kc is not None:
@@ -126,6 +155,8 @@ class SparingEngine(Engine):
         try:
             client.execute()
         finally:
+            if costs := client.costs():
+                nb.metadata[COST] = costs
             client.disconnect()
             manager.cleanup_pbar()
             manager.notebook_complete()

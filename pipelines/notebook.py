@@ -9,6 +9,8 @@ from typing import Any
 from ..clusters.errors import NotebookError
 
 Notebook = dict[str, Any]
+COST = "dask_dataproc_cost"
+"""The entry of an executed notebook's metadata with what the clusters cost that it used."""
 
 
 def is_url(location: str) -> bool:

@@ -26,6 +26,16 @@ def test_a_run_computes_on_its_own_cluster_and_deletes_it(runs, emulator, versio
     assert emulator.of(outcome.dag) == []
 
 
+def test_the_executed_notebook_says_what_the_runs_cluster_cost(runs, version):
+    outcome = runs.outcome(version, "succeeds")
+    (output,) = outcome.notebooks
+    document = nbformat.read(output, as_version=4)
+    (cost,) = document.metadata.dask_dataproc_cost
+    assert cost.cluster == outcome.report["run"]["cluster"]
+    assert 0 < cost.usd < cost.price_per_hour * 300 / 3600
+    assert document.metadata.papermill.exception is None
+
+
 def test_parameters_reach_the_notebook_with_equal_value_and_type(runs, version):
     given = runs.outcome(version, "succeeds").report["given"]
     assert given == {name: value for name, value in defaults().items() if name in given}
@@ -73,4 +83,4 @@ def test_the_file_imports_nothing_of_ours(runs):
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
     }
-    assert imported == {"__future__", "airflow", "datetime", "hashlib", "os"}
+    assert imported == {"__future__", "airflow", "datetime", "hashlib", "json", "logging", "os", "time"}

@@ -57,4 +57,7 @@ def test_quickstart_computes_on_other_data_with_other_parameters(shared_laptop, 
     assert f"{len(frame):,} rows in 3 partitions" in said
     assert all(f"{mean:.2f}" in said for mean in totals)
     assert "is up: 3 workers" in said
+    (cost,) = nbformat.read(out, as_version=4).metadata.dask_dataproc_cost
+    assert cost.cluster.startswith("dask-")
+    assert 0 < cost.usd < cost.price_per_hour * 240 / 3600
     assert not shared_laptop.clusters()
