@@ -7,81 +7,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from .plain import amounts, fields_of, mapping
 from .prices import Interval, cost
+from .reservation import Reservation, Span
 
 DAY = 86400.0
 KEPT = 400
 """Days of spending that an account keeps: a year, and the month that is compared with last year's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From when on a cluster has had one price.
-
-    Attributes
-    ----------
-    start : float
-        Unix seconds.
-    rate : float
-        USD per hour.
-    """
-
-    start: float
-    rate: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """What one cluster takes of its owner's quota, and has cost so far.
-
-    Attributes
-    ----------
-    key : str
-        The request that asked for the cluster; the same one never counts twice.
-    cluster, place : str
-        Its name, and ``PROJECT/REGION``.
-    workers : int
-        Workers there may be: of a cluster that adapts, the most.
-    memory : int
-        Bytes that its Dask workers have together.
-    workload : str
-    expires : float
-        When it ends unless it is extended: the lease of its cluster.
-    uuid : str
-        The cluster's; empty until there is one.
-    spans : tuple of Span
-        Its prices, in order; none until there is a cluster.
-    """
-
-    key: str
-    cluster: str
-    place: str
-    workers: int
-    memory: int
-    workload: str
-    expires: float
-    uuid: str = ""
-    spans: tuple[Span, ...] = ()
-
-    def intervals(self, now: float) -> list[Interval]:
-        """Return the stretches of its life until ``now``, or until it has expired."""
-        end = min(now, self.expires)
-        ends = [*(span.start for span in self.spans[1:]), end]
-        return [Interval(s.start, max(s.start, e), s.rate) for s, e in zip(self.spans, ends, strict=False)]
-
-    def cost(self, now: float) -> float:
-        """Return USD spent on it until ``now``."""
-        return cost(self.intervals(now))
-
-    @property
-    def rate(self) -> float:
-        """USD per hour at present; 0 until there is a cluster."""
-        return self.spans[-1].rate if self.spans else 0.0
+REMEMBERED = 15 * DAY
+"""Seconds that an account remembers what has ended: a cluster lives 14 days at most."""
+TOO_NEW = 300.0
+"""Seconds: a list of clusters that is this much older than a cluster, or younger, may lack it; clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """One person's reservations and spending.
+
+    Each change may be made again, as after an answer that was lost: the second time changes nothing more.
 
     Attributes
     ----------
@@ -90,39 +33,62 @@ class Account:
         By their keys.
     spent : mapping of str to mapping of str to float
         USD by day (``2026-11-25``, UTC) and workload, of clusters that have ended.
+    ended : mapping of str to float
+        Until when, in unix seconds, the cost of a cluster is in ``spent``, by the keys of reservations that have ended:
+        whatever is heard of it later, that is not booked again.
     """
 
     user: str
     reservations: Mapping[str, Reservation] = field(default_factory=dict)
     spent: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    ended: Mapping[str, float] = field(default_factory=dict)
 
     def reserve(self, wanted: Reservation) -> Account:
-        """Return the account with ``wanted``, in place of what was reserved for the same request."""
-        return replace(self, reservations={**self.reservations, wanted.key: wanted})
+        """Return the account with ``wanted``, in place of what was reserved for the same request.
+
+        A cluster that the request has already keeps its uuid and its prices.
+        """
+        held = self.reservations.get(wanted.key)
+        if held is not None and held.uuid and not wanted.uuid:
+            wanted = replace(wanted, uuid=held.uuid, spans=held.spans)
+        return replace(self, reservations={**self.reservations, wanted.key: self._unbooked(wanted)})
+
+    def without(self, key: str) -> Account:
+        """Return the account as if ``key`` had never been reserved: what an admission of it looks at."""
+        return replace(self, reservations={k: held for k, held in self.reservations.items() if k != key})
 
     def begin(self, key: str, uuid: str, start: float, rate: float, expires: float) -> Account:
         """Return the account where reservation ``key`` is cluster ``uuid``'s, paid for from ``start`` on."""
-        return self._with(key, uuid=uuid, spans=(Span(start, rate),), expires=expires)
+        held = self.reservations.get(key)
+        if held is None or held.uuid == uuid:
+            return self
+        begun = replace(held, uuid=uuid, spans=(Span(start, rate),), expires=expires)
+        return self._with(key, self._unbooked(begun))
 
     def change(self, key: str, now: float, *, workers: int, memory: int, rate: float) -> Account:
         """Return the account where reservation ``key`` has another size and price from ``now`` on."""
         held = self.reservations.get(key)
         if held is None:
             return self
-        spans = held.spans if not held.spans or held.rate == rate else (*held.spans, Span(now, rate))
-        return self._with(key, workers=workers, memory=memory, spans=spans)
+        spans = held.spans
+        if spans and held.rate != rate:
+            spans = (*spans, Span(max(now, spans[-1].start), rate))
+        return self._with(key, replace(held, workers=workers, memory=memory, spans=spans))
 
     def extend(self, key: str, expires: float) -> Account:
-        """Return the account where reservation ``key`` holds until ``expires``."""
-        return self._with(key, expires=expires)
+        """Return the account where reservation ``key`` holds at least until ``expires``."""
+        held = self.reservations.get(key)
+        return self if held is None else self._with(key, replace(held, expires=max(held.expires, expires)))
 
     def release(self, key: str, now: float) -> Account:
         """Return the account without reservation ``key``, whose cost until ``now`` is spent."""
         held = self.reservations.get(key)
         if held is None:
             return self
-        others = {k: r for k, r in self.reservations.items() if k != key}
-        return replace(self, reservations=others, spent=_kept(_added(self.spent, held, now), now))
+        ended = {k: until for k, until in self.ended.items() if until > now - REMEMBERED}
+        if held.spans:
+            ended[key] = max(held.spans[-1].start, min(now, held.expires))
+        return replace(self.without(key), spent=_kept(_added(self.spent, held, now), now), ended=ended)
 
     def settled(self, now: float) -> Account:
         """Return the account without the reservations that have expired: what they cost until then is spent."""
@@ -131,17 +97,27 @@ class Account:
             account = account.release(key, now)
         return account
 
-    def reconciled(self, living: Iterable[Reservation], place: str, now: float) -> Account:
-        """Return the account as the clusters there are in ``place`` say.
+    def reconciled(self, living: Iterable[Reservation], place: str, seen: float, now: float) -> Account:
+        """Return the account as the clusters there were in ``place`` at ``seen`` say.
 
-        Those of ``living`` that it does not know are reserved, others have the size, the price and the life that they
-        are said to have; of those that have gone, the cost until ``now`` is spent. A reservation without a cluster is
-        left: its cluster may be on its way.
+        Those of ``living`` that it does not know are reserved, unless they have ended since; others have the size, the
+        price and the life that they are said to have; of those that have gone, the cost until ``now`` is spent. A
+        reservation without a cluster is left, and so is one whose cluster is too new: it may be on its way.
+
+        Parameters
+        ----------
+        living : iterable of Reservation
+            With uuid and prices; ``workers`` of a cluster that adapts is the most.
+        place : str
+            ``PROJECT/REGION``.
+        seen : float
+            When the list of clusters was asked for, unix seconds.
+        now : float
         """
-        there = {held.key: held for held in living}
+        there = {held.key: held for held in living if self.ended.get(held.key, 0.0) < seen}
         account = self
         for key, held in self.reservations.items():
-            if held.place == place and held.uuid and key not in there:
+            if held.place == place and held.uuid and key not in there and held.spans[0].start < seen - TOO_NEW:
                 account = account.release(key, now)
         for key, real in there.items():
             held = account.reservations.get(key)
@@ -149,7 +125,7 @@ class Account:
                 account = account.reserve(real)
                 continue
             account = account.change(key, now, workers=real.workers, memory=real.memory, rate=real.rate)
-            account = account.extend(key, real.expires)
+            account = account._with(key, replace(account.reservations[key], expires=real.expires))
         return account.settled(now)
 
     def spending(self, now: float) -> dict[str, dict[str, float]]:
@@ -170,29 +146,36 @@ class Account:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the account as JSON has it."""
-        held = {key: asdict(each) for key, each in self.reservations.items()}
-        return {"user": self.user, "reservations": held, "spent": {day: dict(by) for day, by in self.spent.items()}}
+        return asdict(self)
 
     @classmethod
-    def from_dict(cls, said: Mapping[str, Any]) -> Account:
-        """Return the account that `to_dict` wrote."""
-        held = {key: _reservation(each) for key, each in said["reservations"].items()}
-        return cls(said["user"], held, said["spent"])
+    def from_dict(cls, said: Any) -> Account:
+        """Return the account that `to_dict` wrote.
 
-    def _with(self, key: str, **changes: Any) -> Account:
-        held = self.reservations.get(key)
-        if held is None:
-            return self
-        return replace(self, reservations={**self.reservations, key: replace(held, **changes)})
+        Raises
+        ------
+        ValueError
+            It has not; in one line, what is wrong with it.
+        """
+        told = fields_of(cls, said)
+        held = {key: Reservation.from_dict(each) for key, each in mapping("reservations", told["reservations"]).items()}
+        if any(key != each.key for key, each in held.items()):
+            raise ValueError("reservations: not by their keys")
+        spent = {day: amounts(f"spent.{day}", by) for day, by in mapping("spent", told["spent"]).items()}
+        return cls(told["user"], held, spent, amounts("ended", told["ended"]))
+
+    def _with(self, key: str, held: Reservation) -> Account:
+        return replace(self, reservations={**self.reservations, key: held})
+
+    def _unbooked(self, held: Reservation) -> Reservation:
+        """Return ``held`` without the cost that is spent already."""
+        until = self.ended.get(held.key, 0.0)
+        return replace(held, spans=tuple(Span(max(span.start, until), span.rate) for span in held.spans))
 
 
 def day_of(when: float) -> str:
     """Return the day of ``when``, ``2026-11-25`` in UTC."""
     return datetime.datetime.fromtimestamp(when, datetime.UTC).strftime("%Y-%m-%d")
-
-
-def _reservation(said: Mapping[str, Any]) -> Reservation:
-    return Reservation(**{**said, "spans": tuple(Span(**span) for span in said["spans"])})
 
 
 def _added(spent: Mapping[str, Mapping[str, float]], held: Reservation, now: float) -> dict[str, Mapping[str, float]]:

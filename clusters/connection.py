@@ -8,9 +8,9 @@ import json
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .paths import local_path
 from .pauses import growing
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def published(staging: str, uuid: str) -> bool:
 async def forget(staging: str, uuid: str) -> None:
     """Remove what cluster ``uuid`` left in staging, if that may be done: the keys of one that has gone open nothing."""
     folder = _folder(staging, uuid)
-    path = _local(folder)
+    path = local_path(folder)
     if path is not None:
         shutil.rmtree(path, ignore_errors=True)
         return
@@ -113,7 +113,7 @@ async def sweep(staging: str, place: str, living: Callable[[], Awaitable[set[str
 def _uuids(staging: str) -> list[str]:
     """Return the clusters that have left something in staging."""
     folder = f"{staging.rstrip('/')}/clusters"
-    path = _local(folder)
+    path = local_path(folder)
     if path is not None:
         return [found.name for found in path.glob("*")]
     import fsspec
@@ -128,12 +128,8 @@ def _folder(staging: str, uuid: str) -> str:
     return f"{staging.rstrip('/')}/clusters/{uuid}"
 
 
-def _local(url: str) -> Path | None:
-    return Path(url.removeprefix("file://")) if "://" not in url or url.startswith("file://") else None
-
-
 def _reader(url: str) -> tuple[Callable[[], Awaitable[str | bytes]], tuple[float, float]]:
-    path = _local(url)
+    path = local_path(url)
     if path is not None:
 
         async def local() -> str:

@@ -1,4 +1,4 @@
-"""Where runtime, state and cached files live: XDG's folders, each with one of ours for the user alone (0700)."""
+"""Where files live: XDG's folders of runtime, state and cache, each with one of ours for the user alone (0700)."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def state_dir() -> Path:
 def cache_dir() -> Path:
     """Return the folder of what can be made again."""
     return private(Path(platformdirs.user_cache_dir(APP)))
+
+
+def local_path(url: str) -> Path | None:
+    """Return the path of a ``file://`` URL or of a plain path; None if ``url`` is of another scheme."""
+    return Path(url.removeprefix("file://")) if "://" not in url or url.startswith("file://") else None
 
 
 def private(folder: Path) -> Path:

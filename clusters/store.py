@@ -1,0 +1,138 @@
+"""Small objects that many processes change and none overwrites: read with a version, swapped only against that one.
+
+A lost answer is part of it: a swap may have happened although it is said that it has not, or although it raised. So
+`update` reads again and applies its change to what is there, which must be harmless when the change is in it already.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from .errors import ConfigError, WaitTimeout
+from .paths import local_path
+from .pauses import growing
+
+LIMIT = 60.0
+"""Seconds that an update may take."""
+GROWTH = 2.0
+
+
+class Objects(Protocol):
+    """Where the objects of one kind of URL lie."""
+
+    pauses: tuple[float, float]
+    """First and longest seconds between two tries of an update."""
+
+    def read(self, url: str) -> tuple[bytes | None, str]:
+        """Return what `read` of this module does."""
+        ...
+
+    def swap(self, url: str, data: bytes, version: str) -> bool:
+        """Return what `swap` of this module does."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """Return what `names` of this module does."""
+        ...
+
+
+def read(url: str) -> tuple[bytes | None, str]:
+    """Return the object at ``url``, None if there is none, and its version.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, or such a URL has no compare-and-swap.
+    WaitTimeout
+        No answer.
+    """
+    return _objects(url).read(url)
+
+
+def swap(url: str, data: bytes, version: str) -> bool:
+    """Write ``data`` to ``url`` if the object there is still of ``version``.
+
+    Returns
+    -------
+    bool
+        Whether it was written. False may also mean that it was, the answer was lost and the try after it was refused.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be written, or such a URL has no compare-and-swap.
+    WaitTimeout
+        No answer: it may have been written.
+    """
+    return _objects(url).swap(url, data, version)
+
+
+def update(url: str, change: Callable[[bytes | None], bytes], limit: float = LIMIT) -> bytes:
+    """Let ``change`` make the object at ``url`` from what is there, and return what it made.
+
+    Parameters
+    ----------
+    url : str
+    change : callable
+        Given the object, or None. It may be called again on what others, or a try of its own whose answer was lost,
+        have written meanwhile. If it returns what it was given nothing is written; if it raises neither.
+    limit : float
+        Seconds.
+
+    Raises
+    ------
+    ConfigError
+        As of `read` and `swap`.
+    WaitTimeout
+        Not done within ``limit``: others were always quicker, or there was no answer. It may have been written.
+    """
+    objects = _objects(url)
+    pauses = growing(*objects.pauses, GROWTH)
+    end = time.monotonic() + limit
+    while True:
+        made, why = _tried(objects, url, change)
+        if made is not None:
+            return made
+        pause = random.uniform(0, next(pauses))
+        if time.monotonic() + pause > end:
+            raise WaitTimeout(f"{url}: not changed within {limit:g} s: {why}", "the same again in a minute")
+        time.sleep(pause)
+
+
+def names(folder: str) -> list[str]:
+    """Return the names of the objects that lie directly in ``folder``, sorted; none if there is no such folder.
+
+    Raises
+    ------
+    ConfigError, WaitTimeout
+        As of `read`.
+    """
+    return _objects(folder).names(folder)
+
+
+def _tried(objects: Objects, url: str, change: Callable[[bytes | None], bytes]) -> tuple[bytes | None, str]:
+    """Return what is there now by ``change``, or None and why it has to be tried again."""
+    try:
+        found, version = objects.read(url)
+        made = change(found)
+        done = made == found or objects.swap(url, made, version)
+    except WaitTimeout as error:
+        return None, error.message.removeprefix(f"{url}: ")
+    return (made, "") if done else (None, "others change it all the time")
+
+
+def _objects(url: str) -> Objects:
+    if local_path(url) is not None:
+        from .store_folder import FolderObjects
+
+        return FolderObjects()
+    scheme = url.partition("://")[0]
+    if scheme in ("gs", "gcs"):
+        from .store_bucket import BucketObjects
+
+        return BucketObjects()
+    allowed = "gs://BUCKET/… or a folder of this machine"
+    raise ConfigError(f"{url}: {scheme}:// given, allowed is {allowed}, which can compare and swap", "gs://BUCKET/dask")

@@ -1,0 +1,99 @@
+"""Objects of Cloud Storage, changed against their generation; through gcsfs, so that its settings and credentials hold.
+
+gcsfs tries again what Cloud Storage is too busy for (429 above about one write a second to the same object, and 5xx);
+a write whose answer was lost is then refused, because it is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from .errors import ConfigError, WaitTimeout
+
+CALL = 15.0
+"""Seconds that one call may take, with gcsfs's own tries after 1, 2 and 4 s."""
+NEW = "0"
+"""The generation of what is not there. Source: https://cloud.google.com/storage/docs/request-preconditions"""
+ROLE = "roles/storage.objectUser on the bucket"
+
+
+class BucketObjects:
+    """See `store.Objects`. A version is a generation."""
+
+    pauses = (0.05, 2.0)
+
+    def read(self, url: str) -> tuple[bytes | None, str]:
+        """Return the object's bytes and its generation, both of one answer."""
+        filesystem, bucket, key = _place(url)
+        try:
+            headers, found = _answer(url, filesystem, "GET", "b/{}/o/{}", bucket, key, alt="media")
+        except FileNotFoundError:
+            return None, NEW
+        return found, headers["X-Goog-Generation"]
+
+    def swap(self, url: str, data: bytes, version: str) -> bool:
+        """Upload ``data`` if the object's generation is still ``version``.
+
+        In one request of two parts, name and data, which Cloud Storage does wholly or not at all.
+        """
+        filesystem, bucket, key = _place(url)
+        upload = filesystem.base.replace("/storage/v1/", "/upload/storage/v1/")
+        headers, body = _parts(key, data)
+        asked = {"uploadType": "multipart", "ifGenerationMatch": version, "headers": headers, "data": body}
+        try:
+            _answer(url, filesystem, "POST", f"{upload}b/{bucket}/o", **asked)
+        except FileExistsError:  # as gcsfs calls 412, a precondition that does not hold
+            return False
+        except FileNotFoundError:
+            raise ConfigError(f"{url}: there is no bucket {bucket}", "--staging gs://BUCKET/dask") from None
+        return True
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the objects, asked anew: gcsfs would remember a listing."""
+        filesystem, bucket, key = _place(folder)
+        prefix, page, found = f"{key.rstrip('/')}/", None, []
+        while True:
+            asked = {"prefix": prefix, "delimiter": "/", "pageToken": page, "fields": "items(name),nextPageToken"}
+            try:
+                listed = _answer(folder, filesystem, "GET", "b/{}/o", bucket, json_out=True, **asked)
+            except FileNotFoundError:
+                return []
+            found += [item["name"].removeprefix(prefix) for item in listed.get("items", [])]
+            page = listed.get("nextPageToken")
+            if not page:
+                return sorted(name for name in found if name)
+
+
+def _place(url: str) -> tuple[Any, str, str]:
+    import fsspec
+
+    filesystem, path = fsspec.core.url_to_fs(url)
+    bucket, key, _ = filesystem.split_path(path)
+    return filesystem, bucket, key
+
+
+def _answer(url: str, filesystem: Any, *call: str, **asked: Any) -> Any:
+    """Return what Cloud Storage answers; 404 and 412 are the caller's."""
+    from fsspec.exceptions import FSTimeoutError
+
+    try:
+        return filesystem.call(*call, timeout=CALL, **asked)
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except FSTimeoutError:
+        raise WaitTimeout(f"{url}: no answer of Cloud Storage for {CALL:g} s", "%dask_cluster doctor") from None
+    except Exception as error:  # gcsfs, aiohttp and google-auth each have their own
+        said = " ".join(str(error).split()) or type(error).__name__
+        hint = ROLE if "Forbidden" in said else "%dask_cluster doctor"
+        raise ConfigError(f"{url}: Cloud Storage does not answer as it should: {said}", hint) from error
+
+
+def _parts(key: str, data: bytes) -> tuple[dict[str, str], bytes]:
+    """Return headers and body of a request with name and data as its two parts."""
+    boundary = hashlib.sha256(data).hexdigest()  # which is not in the data
+    line = f"--{boundary}".encode()
+    kind, about = b"Content-Type: application/json", json.dumps({"name": key}).encode()
+    body = b"\r\n".join([line, kind, b"", about, line, kind, b"", data, line + b"--", b""])
+    return {"Content-Type": f"multipart/related; boundary={boundary}"}, body
