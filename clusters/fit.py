@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from .machines import SERIES, known_type
+from .machines import SERIES, known_type, machine_type
 from .prices import MachineGroup, groups
 from .sizes import LEAST, resized
 from .spec import ClusterSpec
@@ -26,16 +26,23 @@ class Shortfall(NamedTuple):
 
 
 def largest(spec: ClusterSpec, shortfalls: Iterable[Shortfall]) -> ClusterSpec | None:
-    """Return the largest cluster like ``spec`` that fits into what is left, None where nothing does.
+    """Return the largest cluster like ``spec`` that fits into what is left, as `largest_that` does."""
+    short = tuple(shortfalls)
+    return largest_that(spec, lambda candidate: _fits(candidate, spec, None, short))
+
+
+def largest_that(spec: ClusterSpec, fits: Callable[[ClusterSpec], bool]) -> ClusterSpec | None:
+    """Return the largest cluster like ``spec`` that ``fits``, None where nothing does.
 
     Fewer workers of the same type come first, primary ones before secondary ones; then two workers and more of the
     smaller types of its series, largest first; at last a single node.
+
+    Parameters
+    ----------
+    spec : ClusterSpec
+    fits : callable
+        Whether a cluster does; it has to be so of all that are smaller than one of which it is.
     """
-    short = tuple(shortfalls)
-
-    def fits(candidate: ClusterSpec) -> bool:
-        return _fits(candidate, spec, None, short)
-
     for smaller in _smaller_machines(spec) if spec.workers else ():
         if fitting := _most_workers(smaller, fits):
             return fitting
@@ -48,11 +55,16 @@ def largest_scale(n: int, spec: ClusterSpec, now: tuple[int, int], shortfalls: I
     short = tuple(shortfalls)
 
     def sized(primary: int, secondary: int) -> ClusterSpec:
-        most = max(spec.max_workers, primary + secondary)
-        return spec.replace(workers=primary, secondary_workers=secondary, max_workers=most)
+        bound = max(spec.max_workers, primary + secondary)
+        return spec.replace(workers=primary, secondary_workers=secondary, max_workers=bound)
 
     asked, present = sized(*resized(n, spec, now[0])), sized(*now)
-    return _most(sum(now), n - 1, lambda m: _fits(sized(*resized(m, spec, now[0])), asked, present, short))
+    return most(sum(now), n - 1, lambda m: _fits(sized(*resized(m, spec, now[0])), asked, present, short))
+
+
+def most(low: int, high: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number of ``low`` to ``high`` that fits, one below ``low`` if none does."""
+    return low - 1 + bisect_left(range(low, high + 1), True, key=lambda n: not fits(n))
 
 
 def usage(spec: ClusterSpec, metric: str) -> float:
@@ -99,25 +111,30 @@ def _most_workers(spec: ClusterSpec, fits: Callable[[ClusterSpec], bool]) -> Clu
     def sized(primary: int, secondary: int) -> ClusterSpec:
         return spec.replace(workers=primary, secondary_workers=secondary)
 
-    primary = _most(LEAST, spec.workers, lambda n: fits(sized(n, 0)))
+    primary = most(LEAST, spec.workers, lambda n: fits(sized(n, 0)))
     if primary < LEAST:
         return None
-    return sized(primary, _most(0, spec.secondary_workers, lambda n: fits(sized(primary, n))))
-
-
-def _most(low: int, high: int, fits: Callable[[int], bool]) -> int:
-    """Return the largest number of ``low`` to ``high`` that fits, one below ``low`` if none does."""
-    return low - 1 + bisect_left(range(low, high + 1), True, key=lambda n: not fits(n))
+    return sized(primary, most(0, spec.secondary_workers, lambda n: fits(sized(primary, n))))
 
 
 def _smaller_machines(spec: ClusterSpec) -> Iterator[ClusterSpec]:
-    """Yield ``spec``, then it with each smaller type of the workers' series; the master is never larger than they."""
+    """Yield ``spec``, then it with each smaller type of the workers' series; the master is never larger than they.
+
+    A single node is its master, and so has the smaller types of that one's series.
+    """
     yield spec
-    series, _, size = spec.worker_machine.rpartition("-")
-    if series not in SERIES:
+    if not spec.workers:
+        yield from (spec.replace(master_machine=name) for name in _smaller_types(spec.master_machine))
         return
     master = known_type(spec.master_machine)
-    for vcpus in sorted((n for n in SERIES[series][1] if n < int(size)), reverse=True):
-        name = f"{series}-{vcpus}"
-        larger = master is None or master.vcpus > vcpus
+    for name in _smaller_types(spec.worker_machine):
+        larger = master is None or master.vcpus > machine_type(name).vcpus
         yield spec.replace(worker_machine=name, master_machine=name if larger else spec.master_machine)
+
+
+def _smaller_types(machine: str) -> list[str]:
+    """Return the smaller types of the series of ``machine``, largest first; none of a custom one."""
+    series, _, size = machine.rpartition("-")
+    if series not in SERIES:
+        return []
+    return [f"{series}-{vcpus}" for vcpus in sorted(SERIES[series][1], reverse=True) if vcpus < int(size)]
