@@ -19,6 +19,7 @@ HOMES = {
     "list": "look_verbs",
     "status": "look_verbs",
     "cost": "look_verbs",
+    "prices": "price_verbs",
     "logs": "look_verbs",
     "dashboard": "look_verbs",
     "cleanup": "care_verbs",

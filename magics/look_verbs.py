@@ -76,6 +76,7 @@ def cost(front: Front, name: str, place: Place, as_json: bool) -> None:
     """Show what a cluster has cost so far, at list prices."""
     from ..clusters.config import LOCAL
     from ..clusters.prices import as_of
+    from .price_verbs import dated
 
     with cluster_of(front, name, place) as cluster:
         price, spent, where = cluster.price_per_hour, cluster.cost, cluster.record.project
@@ -87,7 +88,7 @@ def cost(front: Front, name: str, place: Place, as_json: bool) -> None:
             ("name", cluster.name),
             ("price per hour", money(price)),
             ("cost so far", money(spent)),
-            ("prices", as_of()),
+            ("prices", f"of {dated()}"),
         ]
         billed = [("billed", "nothing: this is the emulator; in the cloud it would be so")] if where == LOCAL else []
         front.show(Table(rows + billed))
