@@ -13,6 +13,7 @@ import gc
 import importlib
 import json
 import os
+import platform
 import select
 import signal
 import socket
@@ -86,6 +87,9 @@ def _warm_up() -> None:
     importlib.import_module("dask").config.set(CALM)
     _import(*PROGRAMS.values(), "multiprocessing.synchronize", *settings.DASK["distributed.scheduler.http.routes"])
     importlib.import_module("tornado.netutil")._client_ssl_defaults()
+    # Dask asks for it; a program run for that while a nanny's thread forks its worker is waited for without end: the
+    # worker holds the pipe that would say that the program has begun. It is remembered, so nobody runs it any more.
+    platform.processor()
     importlib.import_module("distributed.nanny").WorkerProcess._init_msg_interval = NANNY_POLL
 
 

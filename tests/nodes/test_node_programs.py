@@ -16,12 +16,16 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import dask.config
 import pytest
 from distributed import Client
+from distributed.protocol.compression import compressions, get_compression_settings
 
 from dask_dataproc.clusters import connection
 from dask_dataproc.clusters.staging import node_archive
+from dask_dataproc.init_actions import profiles
 
 PACKAGE = "dask_dataproc_node"
 # An editable install would let the programs import what no node has.
@@ -136,13 +140,18 @@ def notice() -> Iterator[Notice]:
         server.shutdown()
 
 
+async def known(client: Client) -> list[dict[str, Any]]:
+    """The workers as the scheduler knows them now: what the client has noted of them may be seconds old."""
+    return list((await client.scheduler.identity(n_workers=-1))["workers"].values())
+
+
 def test_the_programs_make_a_cluster_where_nothing_else_of_ours_is(nodes):
     async def compute() -> tuple[list[int], set[str], list[str]]:
         client = await nodes.client()
         async with client:
             await client.wait_for_workers(2, timeout=60)
             squares = await client.gather(client.map(lambda x: x * x, range(10)))
-            workers = {about["name"] for about in client.scheduler_info(n_workers=-1)["workers"].values()}
+            workers = {each["name"] for each in await known(client)}
             return squares, workers, [n for names in (await client.run(imported)).values() for n in names]
 
     def imported() -> list[str]:
@@ -240,7 +249,7 @@ def test_a_machine_of_the_etl_profile_has_several_workers_that_leave_together(no
         client = await nodes.client()
         async with client:
             await client.wait_for_workers(3, timeout=60)
-            about = client.scheduler_info(n_workers=-1)["workers"].values()
+            about = await known(client)
             kept = [await client.scatter(n, workers=[f"c-w-0-{n}"]) for n in range(2)]
             await asyncio.to_thread(nodes.stop, "c-w-0")
             return {(each["name"], each["nthreads"]) for each in about}, await client.gather(kept)
@@ -249,6 +258,52 @@ def test_a_machine_of_the_etl_profile_has_several_workers_that_leave_together(no
     nodes.start("worker", "c-w-0", {"dask-workload": "etl", "dask-vcpus": "9", "dask-memory": str(32 << 30)})
     nodes.start("worker", "c-w-1", {"dask-vcpus": "2", "dask-memory": str(8 << 30)})
     assert asyncio.run(leave()) == ({("c-w-0-0", 4), ("c-w-0-1", 4), ("c-w-1", 1)}, [0, 1])
+
+
+def test_compressed_is_what_travels_between_notebook_and_head_and_not_between_machines(nodes):
+    async def handshakes() -> tuple[str | None, set[str | None]]:
+        async with await nodes.client() as client:
+            await client.wait_for_workers(2, timeout=60)
+            assert await client.submit(bytes, 10**6).result() == bytes(10**6)
+            between = await client.run_on_scheduler(agreed)
+            return client.scheduler_comm.comm.handshake_options["compression"], set(between)
+
+    def agreed(dask_scheduler: Any) -> list[str | None]:
+        return [stream.comm.handshake_options["compression"] for stream in dask_scheduler.stream_comms.values()]
+
+    for program, name, number in (("head", "c-m", 2), ("worker", "c-w-0", 3), ("worker", "c-w-1", 4)):
+        nodes.start(program, name, {"dask-workload": "etl", "address": f"127.0.0.{number}"})
+    with dask.config.set(profiles.on_client("etl", compressions, None)):
+        assert asyncio.run(handshakes()) == ("lz4", {None})
+
+
+def test_a_node_without_the_workloads_codec_says_so_and_works_without_it(nodes):
+    async def spilled() -> str | None:
+        async with await nodes.client() as client:
+            await client.wait_for_workers(1, timeout=60)
+            (codec,) = (await client.run(get_compression_settings, profiles.SPILLED)).values()
+            return codec
+
+    (nodes.folder / "lacking").mkdir()
+    (nodes.folder / "lacking" / "zstandard.py").write_text("raise ImportError")
+    nodes.start("head", "c-m", {"dask-workload": "analytics"})
+    nodes.start("worker", "c-w-0", {"dask-workload": "analytics"}, PYTHONPATH=str(nodes.folder / "lacking"))
+    assert asyncio.run(spilled()) == "lz4"
+    assert "zstd is not installed here, which workload analytics asks for" in nodes.log("c-w-0")
+
+
+def test_a_container_of_yarn_is_one_worker_with_the_settings_of_the_workload(nodes):
+    async def found() -> list[tuple[int, str]]:
+        async with await nodes.client() as client:
+            await client.wait_for_workers(1, timeout=60)
+            threads = await client.run(lambda dask_worker: dask_worker.state.nthreads)
+            codecs = await client.run(get_compression_settings, profiles.SPILLED)
+            return list(zip(threads.values(), codecs.values(), strict=True))
+
+    container = {"SKEIN_CONTAINER_ID": "dask.worker_0", "SKEIN_RESOURCE_VCORES": "8", "SKEIN_RESOURCE_MEMORY": "8192"}
+    nodes.start("head", "c-m")
+    nodes.start("yarn_worker", "c-w-0", {"dask-workload": "etl"}, **container)
+    assert asyncio.run(found()) == [(8, "lz4")]
 
 
 def test_the_keys_are_for_their_owner_alone(nodes):

@@ -46,7 +46,7 @@ class Held:
 
     def holders(self) -> set[str]:
         """The names of the workers that have it."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        workers = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
         holders = {address for who in self.client.who_has(self.futures).values() for address in who}
         return {workers[address]["name"] for address in holders}
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from distributed import Client, Event
 
@@ -49,7 +50,7 @@ class Head:
                 stderr=log,
             )
 
-    @contextmanager
+    @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
         """Be a notebook's client; at the end the head is left to itself."""
         found = asyncio.run(asyncio.wait_for(connection.find(self.staging, UUID), 60))
@@ -65,7 +66,8 @@ class Head:
         """Kill the application's master, as if its machine had gone: YARN ends all containers of the application."""
         for each in self.yarn.processes():
             if "SKEIN_CONTAINER_ID" not in each.info["environ"]:
-                each.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # one may end because another has been killed
+                    each.kill()
 
     def close(self) -> None:
         self.process.terminate()
