@@ -17,6 +17,9 @@ COMPUTE = "services/6F81-5844-456A"
 """Compute Engine in the catalogue; Dataproc's fee is among its SKUs."""
 PAGE = 5000
 """SKUs in one answer, the most the API gives."""
+LOGIN = "gcloud auth application-default login"
+NO_TOKEN = "metadata from plugin failed"
+"""How gRPC words it when credentials are there and do not hold."""
 DAY = 86400
 LONGEST = 3650 * DAY
 
@@ -62,6 +65,8 @@ def read(client: Any, base: Table, as_of: str) -> Table:
         ours = translate(error, "read Google's price catalogue")
         if isinstance(ours, PermissionDenied):
             ours.hint = "gcloud services enable cloudbilling.googleapis.com"
+        elif NO_TOKEN in ours.message:
+            ours.hint = LOGIN
         raise ours from None
 
 
@@ -78,9 +83,7 @@ def catalogue_client() -> Any:
     try:
         return CloudCatalogClient()
     except google.auth.exceptions.DefaultCredentialsError:
-        raise ConfigError(
-            "credentials: none found to read Google's price catalogue", "gcloud auth application-default login"
-        ) from None
+        raise ConfigError("credentials: none found to read Google's price catalogue", LOGIN) from None
 
 
 def _skus(client: Any) -> Iterator[Sku]:

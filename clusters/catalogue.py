@@ -33,14 +33,12 @@ FAMILIES = {
     "E2 Custom": "e2-custom",
 }
 """How the catalogue calls what the table has under ``machines``."""
-MACHINE = re.compile(
-    rf"(?P<family>{'|'.join(FAMILIES)})(?: Instance)? (?P<part>Core|Ram) running in [^()]+", re.IGNORECASE
-)
+MACHINE = re.compile(rf"(?P<family>{'|'.join(FAMILIES)})(?: Instance)? (?P<part>Core|Ram) running in .+", re.IGNORECASE)
 PARTS = {"core": ("vcpu_hour", "h"), "ram": ("gb_hour", "GiBy.h")}
 """What a machine is made of: the table's key, and the unit it is priced by."""
 DISK = re.compile(
     r"(?P<disk>Storage PD Capacity|Balanced PD Capacity|SSD backed PD Capacity|SSD backed Local Storage)"
-    r"(?: attached to Spot Preemptible VMs)?(?: in [^()]+)?",
+    r"(?: attached to (?:Spot )?Preemptible VMs?)?(?: (?:running )?in .+)?",
     re.IGNORECASE,
 )
 DISKS = {
@@ -49,8 +47,9 @@ DISKS = {
     "ssd backed pd capacity": "pd-ssd",
     "ssd backed local storage": "local-ssd",
 }
-SPOT = re.compile(r"(?:Spot )?Preemptible (?=\S)", re.IGNORECASE)
-USAGES = {"OnDemand": "", "Preemptible": "spot_"}
+SPOT = re.compile(r"(?:Spot )?Preemptible ", re.IGNORECASE)
+"""A spot price by its words: some of these SKUs are filed under OnDemand."""
+USAGES = ("OnDemand", "Preemptible")
 _NAMES = {name.lower(): kind for name, kind in FAMILIES.items()}
 
 
@@ -135,7 +134,7 @@ def _entry(sku: Sku) -> tuple[str, str, str] | None:
     """Return section, kind and rate of the table that ``sku`` prices, None for one that the table has no place for."""
     if sku.usage not in USAGES or sku.price <= 0:
         return None
-    prefix = USAGES[sku.usage]
+    prefix = "spot_" if sku.usage == "Preemptible" or SPOT.search(sku.description) else ""
     if found := MACHINE.fullmatch(SPOT.sub("", sku.description, count=1)):
         rate, unit = PARTS[found["part"].lower()]
         return ("machines", _NAMES[found["family"].lower()], prefix + rate) if sku.unit == unit else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import os
@@ -11,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .errors import ConfigError
 from .paths import state_dir
 
 Table = Mapping[str, Any]
-"""data/prices.json as it is parsed; data/README.md says what its fields mean."""
+"""data/prices.json as it is parsed; docs/prices.md says what its fields mean."""
 
 SHIPPED = Path(__file__).with_name("data") / "prices.json"
 SECTIONS = ("machines", "disks")
@@ -26,7 +28,12 @@ log = logging.getLogger(__name__)
 def current() -> Table:
     """Return the table in force; it is read once, and again after `keep`."""
     found = _refreshed()
-    return found if found is not None and found["as_of"] > shipped()["as_of"] else shipped()
+    return found if found is not None and found["as_of"] >= shipped()["as_of"] else shipped()
+
+
+def about() -> dict[str, Any]:
+    """Return what a document with prices says of them: their currency, their day and where they are from."""
+    return {"currency": "USD", "as_of": current()["as_of"], "source": current()["source"]}
 
 
 @cache
@@ -38,10 +45,9 @@ def shipped() -> Table:
 def keep(table: Table) -> Path:
     """Write ``table`` where `current` finds it from now on, whole or not at all; return where."""
     file = _file()
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as written:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as written:
         written.write(text(table))
-    os.replace(name, file)
+    os.replace(written.name, file)
     current.cache_clear()
     return file
 
@@ -69,15 +75,15 @@ def _file() -> Path:
 
 def _refreshed() -> Table | None:
     """Return the user's table; None where there is none, or none that can be used: prices keep nobody from working."""
-    file = _file()
-    if not file.exists():
-        return None
     try:
+        file = _file()
+        if not file.exists():
+            return None
         table = json.loads(file.read_text(encoding="utf-8"))
-        if set(shipped()) <= set(table):
-            return table
-        missing = ", ".join(sorted(set(shipped()) - set(table)))
-        log.warning("%s has no %s: the package's prices are used", file, missing)
-    except (OSError, ValueError, TypeError) as error:
-        log.warning("%s cannot be read, the package's prices are used: %s", file, error)
-    return None
+        datetime.date.fromisoformat(table["as_of"])
+        if missing := set(shipped()) - set(table):
+            raise ValueError(f"no {', '.join(sorted(missing))} in it")
+    except (OSError, ConfigError, ValueError, TypeError, KeyError) as error:
+        log.warning("prices.json of the user's state cannot be used, the package's prices are: %s", error)
+        return None
+    return table

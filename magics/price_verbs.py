@@ -37,7 +37,7 @@ def prices(front: Front, region: str | None, refresh: bool, as_json: bool) -> No
         front.document(_document(where, changed))
         return
     front.show(_table(rates_in(where)))
-    front.show(_about(where))
+    front.show(_about(front, where))
     if changed is not None:
         front.say(_summary(changed))
         front.show(_changes(changed))
@@ -63,7 +63,7 @@ def _table(rates: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Table:
     return Table([(kind, *(_usd(row.get(key)) for key in keys)) for kind, row in kinds.items()], header)
 
 
-def _about(region: str) -> Table:
+def _about(front: Front, region: str) -> Table:
     from ..clusters.price_table import current
 
     table = current()
@@ -71,18 +71,18 @@ def _about(region: str) -> Table:
         [
             ("region", region),
             ("Dataproc's fee", f"{_usd(table['dataproc_fee_per_vcpu_hour'])} a vCPU and hour"),
-            ("as of", dated()),
+            ("as of", dated(front)),
             *(("source", source) for source in table["source"]),
         ]
     )
 
 
-def dated() -> str:
+def dated(front: Front) -> str:
     """Return the day of the prices in force, and what to do if that is long ago."""
     from ..clusters.billing import stale
     from ..clusters.prices import as_of
 
-    return f"{as_of()}, stale: spot prices move; `dask dataproc prices --refresh`" if stale() else as_of()
+    return as_of() + front.spelled(", stale: %dask_cluster prices --refresh" if stale() else "")
 
 
 def _summary(changed: list[Change]) -> str:
