@@ -19,6 +19,9 @@ REMEMBERED = 15 * DAY
 TOO_NEW = 300.0
 """Seconds: a list of clusters that is this much older than a cluster, or younger, may lack it; clocks differ."""
 
+FRESH = 60.0
+"""Seconds after which it is worth a write that a cluster was seen alive."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -62,7 +65,7 @@ class Account:
         held = self.reservations.get(key)
         if held is None or held.uuid == uuid:
             return self
-        begun = replace(held, uuid=uuid, spans=(Span(start, rate),), expires=expires)
+        begun = replace(held, uuid=uuid, spans=(Span(start, rate),), expires=expires, seen=start)
         return self._with(key, self._unbooked(begun))
 
     def change(self, key: str, now: float, *, workers: int, memory: int, rate: float) -> Account:
@@ -75,10 +78,12 @@ class Account:
             spans = (*spans, Span(max(now, spans[-1].start), rate))
         return self._with(key, replace(held, workers=workers, memory=memory, spans=spans))
 
-    def extend(self, key: str, expires: float) -> Account:
-        """Return the account where reservation ``key`` holds at least until ``expires``."""
+    def extend(self, key: str, expires: float, seen: float = 0.0) -> Account:
+        """Return the account where reservation ``key`` holds at least until ``expires``; it lived at ``seen``."""
         held = self.reservations.get(key)
-        return self if held is None else self._with(key, replace(held, expires=max(held.expires, expires)))
+        if held is None:
+            return self
+        return self._with(key, replace(held, expires=max(held.expires, expires), seen=max(held.seen, seen)))
 
     def release(self, key: str, now: float) -> Account:
         """Return the account without reservation ``key``, whose cost until ``now`` is spent."""
@@ -87,7 +92,7 @@ class Account:
             return self
         ended = {k: until for k, until in self.ended.items() if until > now - REMEMBERED}
         if held.spans:
-            ended[key] = max(held.spans[-1].start, min(now, held.expires))
+            ended[key] = min(now, held.expires)
         return replace(self.without(key), spent=_kept(_added(self.spent, held, now), now), ended=ended)
 
     def settled(self, now: float) -> Account:
@@ -101,7 +106,7 @@ class Account:
         """Return the account as the clusters there were in ``place`` at ``seen`` say.
 
         Those of ``living`` that it does not know are reserved, unless they have ended since; others have the size, the
-        price and the life that they are said to have; of those that have gone, the cost until ``now`` is spent. A
+        price and the life that they are said to have; of those that have gone, the cost until they were last seen. A
         reservation without a cluster is left, and so is one whose cluster is too new: it may be on its way.
 
         Parameters
@@ -114,19 +119,30 @@ class Account:
             When the list of clusters was asked for, unix seconds.
         now : float
         """
-        there = {held.key: held for held in living if self.ended.get(held.key, 0.0) < seen}
-        account = self
-        for key, held in self.reservations.items():
+        there = {  # what lives at ``seen`` is paid for until then, whatever its lease says
+            held.key: replace(held, expires=max(held.expires, seen))
+            for held in living
+            if self.ended.get(held.key, 0.0) < seen
+        }
+        account = self.settled(now)  # what has gone since has gone with its lease, as far as anybody knows
+        for key, held in account.reservations.items():
             if held.place == place and held.uuid and key not in there and held.spans[0].start < seen - TOO_NEW:
-                account = account.release(key, now)
-        for key, real in there.items():
-            held = account.reservations.get(key)
-            if held is None or not held.uuid:
-                account = account.reserve(real)
-                continue
-            account = account.change(key, now, workers=real.workers, memory=real.memory, rate=real.rate)
-            account = account._with(key, replace(account.reservations[key], expires=real.expires))
+                account = account.release(key, max(held.seen, held.spans[-1].start))
+        for real in there.values():
+            account = account.followed(real, now)
         return account.settled(now)
+
+    def followed(self, real: Reservation, now: float) -> Account:
+        """Return the account where the reservation of a cluster that there is has its size, its price and its life.
+
+        One that is not known, as of a cluster that a DAG made, is reserved.
+        """
+        held = self.reservations.get(real.key)
+        if held is None or not held.uuid:
+            return self.reserve(replace(real, seen=now))
+        sized = self.change(real.key, now, workers=real.workers, memory=real.memory, rate=real.rate)
+        seen = now if now - held.seen > FRESH else held.seen
+        return sized._with(real.key, replace(sized.reservations[real.key], expires=real.expires, seen=seen))
 
     def spending(self, now: float) -> dict[str, dict[str, float]]:
         """Return USD by day and workload, what living clusters have cost so far included."""

@@ -109,9 +109,17 @@ class Ledger:
 
         return await self._change(user, changed)
 
+    async def follow(self, user: str, real: Reservation) -> Account:
+        """Have the account say of the cluster of ``real`` what that says; see `Account.followed`."""
+        account = await self._change(user, lambda a, now: a.followed(real, now).settled(now))
+        held = account.reservations.get(real.key)
+        if held is not None:
+            await self._change_pool(lambda pool, now: _in_pool(user, held, pool).settled(now))
+        return account
+
     async def extend(self, user: str, key: str, expires: float) -> Account:
         """Let reservation ``key`` hold at least until ``expires``."""
-        account = await self._change(user, lambda a, now: a.extend(key, expires).settled(now))
+        account = await self._change(user, lambda a, now: a.extend(key, expires, now).settled(now))
         await self._extend_pool(user, account, key)
         return account
 
@@ -183,10 +191,10 @@ class Ledger:
         url, name = self._place(user)
         now = self._clock.now()
 
-        def made(found: bytes | None) -> bytes:
+        def made(found: bytes | None) -> bytes | None:
             before = _account(url, name, found)
             after = change(before, now)
-            return found if found is not None and after == before else _bytes(after)
+            return found if after == before else _bytes(after)
 
         return _account(url, name, await _done(partial(store.update, url, made, limit)))
 
@@ -233,10 +241,13 @@ def _mended(user: str, account: Account, seen: Account, pool: Account, now: floa
         if owner == user and own not in account.reservations and pool.reservations.get(key) == held:
             pool = pool.release(key, now)
     for held in account.reservations.values():
-        key = _pool_key(user, held.key)
         if held.uuid:
-            pool = pool.extend(key, held.expires) if key in pool.reservations else pool.reserve(_pooled(user, held))
+            pool = _in_pool(user, held, pool)
     return pool.settled(now)
+
+
+def _in_pool(user: str, held: Reservation, pool: Account) -> Account:
+    return pool.reserve(_pooled(user, held))
 
 
 def _account(url: str, name: str, found: bytes | None) -> Account:

@@ -46,6 +46,8 @@ class Reservation:
         The cluster's; empty until there is one.
     spans : tuple of Span
         Its prices, in order; none until there is a cluster.
+    seen : float
+        When the cluster was last known to live.
     """
 
     key: str
@@ -57,6 +59,7 @@ class Reservation:
     expires: float
     uuid: str = ""
     spans: tuple[Span, ...] = ()
+    seen: float = 0.0
 
     def intervals(self, now: float) -> list[Interval]:
         """Return the stretches of its life until ``now``, or until it has expired."""

@@ -18,6 +18,8 @@ from .pauses import growing
 LIMIT = 60.0
 """Seconds that an update may take."""
 GROWTH = 2.0
+Change = Callable[[bytes | None], bytes | None]
+"""Makes an object from what is there; None leaves nothing there."""
 
 
 class Objects(Protocol):
@@ -36,6 +38,10 @@ class Objects(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """Return what `names` of this module does."""
+        ...
+
+    def attempt(self, url: str, change: Change) -> tuple[bool, bytes | None]:
+        """Try once to let ``change`` make the object from what is there; return whether it is so, and what it made."""
         ...
 
 
@@ -70,7 +76,7 @@ def swap(url: str, data: bytes, version: str) -> bool:
     return _objects(url).swap(url, data, version)
 
 
-def update(url: str, change: Callable[[bytes | None], bytes], limit: float = LIMIT) -> bytes:
+def update(url: str, change: Change, limit: float = LIMIT) -> bytes | None:
     """Let ``change`` make the object at ``url`` from what is there, and return what it made.
 
     Parameters
@@ -78,7 +84,7 @@ def update(url: str, change: Callable[[bytes | None], bytes], limit: float = LIM
     url : str
     change : callable
         Given the object, or None. It may be called again on what others, or a try of its own whose answer was lost,
-        have written meanwhile. If it returns what it was given nothing is written; if it raises neither.
+        have written meanwhile. If it returns what it was given, or None, nothing is written; if it raises neither.
     limit : float
         Seconds.
 
@@ -93,8 +99,8 @@ def update(url: str, change: Callable[[bytes | None], bytes], limit: float = LIM
     pauses = growing(*objects.pauses, GROWTH)
     end = time.monotonic() + limit
     while True:
-        made, why = _tried(objects, url, change)
-        if made is not None:
+        why, made = _tried(objects, url, change)
+        if not why:
             return made
         pause = random.uniform(0, next(pauses))
         if time.monotonic() + pause > end:
@@ -113,15 +119,13 @@ def names(folder: str) -> list[str]:
     return _objects(folder).names(folder)
 
 
-def _tried(objects: Objects, url: str, change: Callable[[bytes | None], bytes]) -> tuple[bytes | None, str]:
-    """Return what is there now by ``change``, or None and why it has to be tried again."""
+def _tried(objects: Objects, url: str, change: Change) -> tuple[str, bytes | None]:
+    """Return why it has to be tried again, if so, and what is there now by ``change``."""
     try:
-        found, version = objects.read(url)
-        made = change(found)
-        done = made == found or objects.swap(url, made, version)
+        done, made = objects.attempt(url, change)
     except WaitTimeout as error:
-        return None, error.message.removeprefix(f"{url}: ")
-    return (made, "") if done else (None, "others change it all the time")
+        return error.message.removeprefix(f"{url}: "), None
+    return "" if done else "others change it all the time", made
 
 
 def _objects(url: str) -> Objects:

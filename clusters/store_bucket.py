@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from .errors import ConfigError, WaitTimeout
@@ -49,6 +50,12 @@ class BucketObjects:
         except FileNotFoundError:
             raise ConfigError(f"{url}: there is no bucket {bucket}", "--staging gs://BUCKET/dask") from None
         return True
+
+    def attempt(self, url: str, change: Callable[[bytes | None], bytes | None]) -> tuple[bool, bytes | None]:
+        """Read, change and swap."""
+        found, version = self.read(url)
+        made = change(found)
+        return made is None or made == found or self.swap(url, made, version), made
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the objects, asked anew: gcsfs would remember a listing."""

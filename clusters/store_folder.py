@@ -12,7 +12,7 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .errors import ConfigError, WaitTimeout
@@ -21,7 +21,7 @@ from .pauses import growing
 
 LOCKED = 10.0
 """Seconds to wait for a lock: it is held for a few milliseconds, unless its holder was stopped."""
-POLL = (0.0005, 0.02)
+POLL, GROWTH = (0.001, 0.05), 1.5
 """First and longest seconds between two tries to take it."""
 ABSENT = ""
 
@@ -43,16 +43,20 @@ class FolderObjects:
 
     def swap(self, url: str, data: bytes, version: str) -> bool:
         """Put ``data`` in the file's place if it is still of ``version``."""
-        path = _path(url)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(path):
-                if self.read(url)[1] != version:
-                    return False
-                _replace(path, data)
-        except OSError as error:
-            raise ConfigError(f"{url} cannot be written: {error.strerror}") from error
+        with _writing(url):
+            if self.read(url)[1] != version:
+                return False
+            _replace(_path(url), data)
         return True
+
+    def attempt(self, url: str, change: Callable[[bytes | None], bytes | None]) -> tuple[bool, bytes | None]:
+        """Read, change and replace under one lock, so that many who want to do not do it in vain."""
+        with _writing(url):
+            found, _ = self.read(url)
+            made = change(found)
+            if made is not None and made != found:
+                _replace(_path(url), made)
+        return True, made
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the files, without ours that are beside them."""
@@ -75,37 +79,45 @@ def _path(url: str) -> Path:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path``, a file beside it that stays: to remove it would let two hold it."""
-    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+def _writing(url: str) -> Iterator[None]:
+    """Hold the lock of ``url``, a file beside it that stays: to remove it would let two hold it."""
+    path = _path(url)
     try:
-        _take(lock, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise ConfigError(f"{url} cannot be written: {error.strerror}") from error
+    try:
+        _take(lock, url)
         yield
     finally:
         os.close(lock)
 
 
-def _take(lock: int, path: Path) -> None:
-    pauses, end = growing(*POLL), time.monotonic() + LOCKED
-    while True:
-        try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise WaitTimeout(f"{path}: locked by another process for {LOCKED:g} s") from None
+def _take(lock: int, url: str) -> None:
+    pauses, end = growing(*POLL, GROWTH), time.monotonic() + LOCKED
+    while not _taken(lock):
+        if time.monotonic() > end:
+            raise WaitTimeout(f"{url}: locked by another process for {LOCKED:g} s")
         time.sleep(random.uniform(0, next(pauses)))
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Put ``data`` under the name of ``path``, at once and lasting; what a killed process left is written over."""
-    new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+def _taken(lock: int) -> bool:
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put ``data`` under the name of ``path`` at once; what a killed process left is written over."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # before the name: after a power cut there would be an empty file
+        new.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
