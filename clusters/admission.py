@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .account import Account, Reservation
+from .account import Account
 from .errors import QuotaExceeded
 from .fields import duration_text
 from .fit import largest_that, most
@@ -19,9 +19,12 @@ from .footprint import (
     bounded,
     excesses,
     footprint,
+    memory_of,
     policy_bounds,
 )
+from .machines import GIB
 from .quotas import CLASSES, UNLIMITED, Limits
+from .reservation import Reservation
 from .sizes import LEAST
 from .spec import FIELDS, ClusterSpec
 from .wording import some
@@ -38,7 +41,16 @@ KINDS = {
 """What each limit counts, in words."""
 DOCS = "docs/quotas.md"
 SIZE = ("runtime", "master_machine", "worker_machine", "workers", "secondary_workers", "secondary_type", "min_workers")
-SIZE += ("max_workers", "max_secondary", "autoscaling", "master_disk_gb", "worker_disk_gb", "local_ssds", "lifetime")
+SIZE += (
+    "max_workers",
+    "max_secondary",
+    "autoscaling",
+    "fallbacks",
+    "master_disk_gb",
+    "worker_disk_gb",
+    "local_ssds",
+    "lifetime",
+)
 """Fields that a hint repeats where they are not at their default, so that it can be pasted as it is."""
 
 
@@ -100,23 +112,40 @@ def admit_pool(reserved: Iterable[Reservation], bound: int | None, key: str = ""
         raise QuotaExceeded(allowed, "%dask_cluster list   (and again when one has ended)")
 
 
+def in_use(account: Account, limits: Limits) -> str:
+    """Return in words what of the limits the account's reservations take; '' where there are none."""
+    held = account.reservations.values()
+    amounts = ((JOBS, len(held)), (MEMORY, sum(each.memory for each in held) / GIB))
+    bounded = [(limit, used, bound) for limit, used in amounts if (bound := getattr(limits, limit)) is not None]
+    return ", ".join(f"{_plain(limit, used)} of {_amount(limit, bound)}" for limit, used, bound in bounded)
+
+
 def fitting(spec: ClusterSpec, account: Account, limits: Limits, key: str = "") -> ClusterSpec | None:
     """Return the largest cluster like ``spec`` that is admitted, None where nothing is.
 
-    Lifetime and disks are cut to their bounds; then there are fewer workers, then smaller machines, at last a single
-    node, as `fit.largest_that` does. With autoscaling it is the bounds of the policy that become smaller.
+    Lifetime and disks are cut to their bounds; then fallbacks to larger machines go, and there are fewer workers, then
+    smaller machines, at last a single node, as `fit.largest_that` does. With autoscaling it is the bounds of the policy
+    that become smaller.
     """
     cut = spec.replace(**bounded(spec, limits))
 
     def fits(candidate: ClusterSpec) -> bool:
         return not excesses(footprint(candidate), account, limits, key)
 
-    if fits(cut):
-        return cut
-    if not cut.autoscaling:
-        return largest_that(cut, fits)
-    found = largest_that(_full(cut), fits)
-    return _policy_of(cut, found) if found else None
+    for candidate in (spec, cut):
+        if fits(candidate):
+            return candidate
+    scaled = spec.autoscaling and spec.workers > 0
+    found = largest_that(_full(cut) if scaled else cut, lambda candidate: fits(_modest(candidate)))
+    if found is None:
+        return None
+    return _policy_of(cut, _modest(found)) if scaled else _modest(found)
+
+
+def _modest(spec: ClusterSpec) -> ClusterSpec:
+    """Return ``spec`` without the fallbacks on which its workers would be larger."""
+    own = memory_of(spec.worker_machine if spec.workers else spec.master_machine) or 0
+    return spec.replace(fallbacks=tuple(name for name in spec.fallbacks if 0 < (memory_of(name) or 0) <= own))
 
 
 def _full(spec: ClusterSpec) -> ClusterSpec:
@@ -130,7 +159,7 @@ def _full(spec: ClusterSpec) -> ClusterSpec:
 
 def _policy_of(spec: ClusterSpec, found: ClusterSpec) -> ClusterSpec:
     """Return ``spec`` with the size of ``found`` as the bounds of its policy."""
-    machines = {"worker_machine": found.worker_machine, "master_machine": found.master_machine}
+    machines = {name: getattr(found, name) for name in ("worker_machine", "master_machine", "fallbacks")}
     if not found.workers:
         return spec.replace(**machines, workers=0, secondary_workers=0, autoscaling=False)
     workers = min(spec.workers, found.workers)
@@ -195,4 +224,6 @@ def _option(name: str, value: object) -> str:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return f"--{flag}" if value else f"--no-{flag}"
+    if isinstance(value, tuple):
+        return f"--{flag} '{','.join(value)}'"
     return f"--{flag} {duration_text(value) if name == 'lifetime' and isinstance(value, int) else value}"

@@ -46,8 +46,7 @@ def largest_that(spec: ClusterSpec, fits: Callable[[ClusterSpec], bool]) -> Clus
     for smaller in _smaller_machines(spec) if spec.workers else ():
         if fitting := _most_workers(smaller, fits):
             return fitting
-    alone = (s.replace(workers=0, secondary_workers=0) for s in _smaller_machines(spec))
-    return next(filter(fits, alone), None)
+    return next(filter(fits, _smaller_masters(spec.replace(workers=0, secondary_workers=0))), None)
 
 
 def largest_scale(n: int, spec: ClusterSpec, now: tuple[int, int], shortfalls: Iterable[Shortfall]) -> int:
@@ -118,18 +117,20 @@ def _most_workers(spec: ClusterSpec, fits: Callable[[ClusterSpec], bool]) -> Clu
 
 
 def _smaller_machines(spec: ClusterSpec) -> Iterator[ClusterSpec]:
-    """Yield ``spec``, then it with each smaller type of the workers' series; the master is never larger than they.
-
-    A single node is its master, and so has the smaller types of that one's series.
-    """
+    """Yield ``spec``, then it with each smaller type of the workers' series; the master is never larger than they."""
     yield spec
-    if not spec.workers:
-        yield from (spec.replace(master_machine=name) for name in _smaller_types(spec.master_machine))
-        return
     master = known_type(spec.master_machine)
     for name in _smaller_types(spec.worker_machine):
         larger = master is None or master.vcpus > machine_type(name).vcpus
         yield spec.replace(worker_machine=name, master_machine=name if larger else spec.master_machine)
+
+
+def _smaller_masters(spec: ClusterSpec) -> Iterator[ClusterSpec]:
+    """Yield the single node ``spec``, then it with each smaller type of its master's series."""
+    yield spec
+    alike = spec.worker_machine == spec.master_machine
+    for name in _smaller_types(spec.master_machine):
+        yield spec.replace(master_machine=name, worker_machine=name if alike else spec.worker_machine)
 
 
 def _smaller_types(machine: str) -> list[str]:

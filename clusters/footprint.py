@@ -9,9 +9,10 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ..init_actions.shape import worker_shape
-from .account import Account, Reservation
+from .account import Account
 from .machines import GIB, known_type
 from .quotas import Limits
+from .reservation import Reservation
 from .sizes import LEAST, most_secondary
 from .spec import ClusterSpec
 
@@ -28,7 +29,8 @@ class Footprint(NamedTuple):
     workers : int
         The most that it may come to; a single node is one.
     memory : int or None
-        Bytes of its Dask workers together at that size; None where the size of the machine type is not known here.
+        Bytes of its Dask workers together at that size, on the largest of its ``fallbacks`` if that is larger; None
+        where the size of a machine type is not known here.
     disk_gb : int
         The largest boot disk of its machines.
     seconds : int
@@ -64,11 +66,17 @@ class Excess(NamedTuple):
 
 def footprint(spec: ClusterSpec, workers: int | None = None) -> Footprint:
     """Return what ``spec`` takes; with ``workers``, what it does after growing to so many, or adapting up to them."""
-    machine = known_type(spec.worker_machine if spec.workers else spec.master_machine)
     count = _greatest(spec) if workers is None else workers
-    memory = worker_shape(machine.vcpus, machine.memory).memory * count if machine else None
+    each = [memory_of(machine) for machine in _machines(spec)]
+    memory = None if None in each else count * max(filter(None, each))
     disk = max(spec.master_disk_gb, spec.worker_disk_gb if spec.workers else 0)
     return Footprint(count, memory, disk, spec.lifetime)
+
+
+def memory_of(machine: str) -> int | None:
+    """Return bytes of the Dask workers of a machine type, None where its size is not known here."""
+    kind = known_type(machine)
+    return worker_shape(kind.vcpus, kind.memory).memory if kind else None
 
 
 def reservation_of(
@@ -140,6 +148,14 @@ def bounded(spec: ClusterSpec, limits: Limits) -> dict[str, int]:
     """Return the fields of ``spec`` that are beyond their own bound, with that bound."""
     bounds = {name: getattr(limits, limit) for name, limit in BOUNDED.items()}
     return {n: bound for n, bound in bounds.items() if bound is not None and getattr(spec, n) > bound}
+
+
+def _machines(spec: ClusterSpec) -> tuple[str, ...]:
+    """Return the types that the Dask workers may come to be on, after stockouts too (`attempts.next_attempt`)."""
+    if spec.workers:
+        return (spec.worker_machine, *spec.fallbacks)
+    follows = spec.master_machine == spec.worker_machine
+    return (spec.master_machine, *(spec.fallbacks if follows else ()))
 
 
 def _greatest(spec: ClusterSpec) -> int:

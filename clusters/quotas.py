@@ -73,7 +73,7 @@ FIELDS: Mapping[str, Field] = {
 }
 """Of `Limits`, as settings give them."""
 POOL_FIELD = Field("pool", int, POOL, "clusters of all users at a time", low=0)
-NO_BOUND = "none"
+NO_BOUND = "unlimited"
 """What takes a bound of the class away: null is what the class says."""
 
 
