@@ -12,6 +12,7 @@ from distributed.deploy.cluster import Cluster
 from distributed.objects import SchedulerInfo
 from distributed.utils import Logs
 
+from .client_config import lent, workload_config
 from .connection import Connection
 from .dashboard import Passage
 from .errors import ClusterFailed
@@ -23,6 +24,9 @@ LOOK_FOR_HEAD = 1.0
 """Seconds between two looks for a head that has gone."""
 ASK_HEAD = 1.0
 """Seconds without a new worker after which the head is asked what YARN says."""
+
+LAST_WORDS = 2.0
+"""Seconds that a head has to say what was done before its cluster ends."""
 
 
 class HeadedCluster(Cluster):
@@ -41,7 +45,11 @@ class HeadedCluster(Cluster):
         return self.scheduler_comm
 
     async def _connect(self, connection: Connection) -> None:
-        """Have the head that ``connection`` leads to, its dashboard, and from now on its workers' coming and going."""
+        """Have the head that ``connection`` leads to, its dashboard, and from now on its workers' coming and going.
+
+        Until `_disconnect` this process has the Dask settings of the cluster's workload.
+        """
+        self._connected.enter_context(lent(workload_config(self.spec)))
         self.security = connection.security()
         arguments = self.security.get_connection_args("client")
         self.scheduler_comm = rpc(connection.scheduler, connection_args=arguments)
@@ -98,6 +106,13 @@ class HeadedCluster(Cluster):
 
     async def _idle_seconds(self) -> float:
         return await self._head.idle_seconds()
+
+    async def _used(self) -> dict[str, Any]:
+        """Return what the workers have done, as the head has counted it; nothing if it does not say so at once."""
+        with contextlib.suppress(Exception):  # it is worth no failure, and one of an earlier version cannot say it
+            async with asyncio.timeout(LAST_WORDS):
+                return await self._head.usage()
+        return {}
 
     async def _disconnect(self) -> None:
         await self._connected.aclose()

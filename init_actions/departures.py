@@ -17,6 +17,8 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 
 from .preemption import MOST_AN_HOUR, Replacements
 
+SHELTER = "-shelter"
+"""How its worker's name ends."""
 BATCH = 256 << 20
 """Bytes of data that the shelter is sent at a time: what it needs of the head's memory."""
 TO_PEERS = 0.6
@@ -176,7 +178,7 @@ class Departures(SchedulerPlugin):
         about = self._metadata
         folder = f"{about['dask-staging'].rstrip('/')}/clusters/{about['dataproc-cluster-uuid']}/spilled"
         told = {"scheduler": self._scheduler.address, "host": about.get("address", "127.0.0.1"), "folder": folder}
-        return self._keys | told | {"name": f"{about['name']}-shelter"}
+        return self._keys | told | {"name": about["name"] + SHELTER}
 
     async def _restore(self) -> None:
         """Move what is in the shelter to running workers, and end it; if there is none again, leave it be."""

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 from distributed import Scheduler
 from distributed.comm.core import Comm
+from distributed.protocol.compression import compressions
 from distributed.scheduler import WorkerStatusPlugin
 
-from . import connection, dashboard, notify, settings
+from . import connection, dashboard, notify, profiles, settings
 from .departures import Departures
 from .keys import make_keys
 from .metadata import read_metadata
 from .tolerance import Retries
+from .usage import Usage
 
 if TYPE_CHECKING:
     from .yarn_head import Containers
@@ -38,7 +40,7 @@ async def main(metadata: dict[str, str]) -> None:
 
     The keys of an earlier boot are used again, so that clients and workers find their way back after a restart.
     """
-    dask.config.set(settings.DASK)
+    dask.config.set(settings.DASK | profiles.on_head(metadata.get("dask-workload", ""), compressions))
     url = connection.connection_url(metadata)
     earlier = await asyncio.to_thread(connection.fetch, url) or {}
     certificate, key = (earlier["certificate"], earlier["key"]) if earlier else make_keys()
@@ -46,6 +48,7 @@ async def main(metadata: dict[str, str]) -> None:
     async with _scheduler(metadata, content) as scheduler:
         Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
         scheduler.add_plugin(Retries())
+        scheduler.add_plugin(scheduler.used)
         content["scheduler"] = scheduler.address
         content["dashboard"] = dashboard.offer(scheduler, metadata.get("address", dashboard.LOOPBACK))
         await asyncio.to_thread(connection.publish, url, content)
@@ -65,13 +68,24 @@ class Head(Scheduler):
     def __init__(self, **keywords: Any):
         super().__init__(**keywords)
         self.containers: Containers | None = None
-        asked = (self.idle_seconds, self.resize, self.adapt, self.workers_state)
+        self.used = Usage()
+        asked = (self.idle_seconds, self.usage, self.resize, self.adapt, self.workers_state)
         self.handlers |= {handler.__name__: handler for handler in asked}
 
     def idle_seconds(self) -> float:
         """Return for how long there has been no task: whoever holds the lease asks."""
         since = self.check_idle()
         return time.time() - since if since else 0.0
+
+    def usage(self) -> dict[str, float | None]:
+        """Return what the workers have done so far, as of `Usage.report`."""
+        return self.used.report()
+
+    def heartbeat_worker(self, *, address: str, metrics: dict[str, Any], **said: Any) -> dict[str, Any]:
+        """Take a worker's heartbeat as Dask does, and note its memory."""
+        answer = super().heartbeat_worker(address=address, metrics=metrics, **said)
+        self.used.measured(address, metrics)
+        return answer
 
     def take_containers(self, metadata: dict[str, str]) -> None:
         """Have YARN start the workers."""

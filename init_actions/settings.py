@@ -25,7 +25,7 @@ DASK: dict[str, Any] = {
         "distributed.http.health",
         "distributed.http.statics",
     ],  # Dask's own list but its proxy to worker pages: they are not served, and its import costs half a second
-    "distributed.worker.preload": [f"{__package__}.task_timeouts"],
+    "distributed.worker.preload": [f"{__package__}.task_timeouts", f"{__package__}.high_water"],
     **tolerance.DASK,
 }
 SCHEDULER_PORT, DASHBOARD_PORT = 8786, 8787

@@ -6,6 +6,7 @@ Dask's own buffer lets the read fail then, and with it the task (distributed 202
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,12 @@ class Spill(SpillBuffer):
 
 
 def spill_to(worker_local_directory: str, memory_limit: int) -> Spill:
-    """Return the buffer of a worker with ``memory_limit`` bytes; target and bound are those of Dask's configuration."""
+    """Return the buffer of a worker with ``memory_limit`` bytes; target and bound are those of Dask's configuration.
+
+    Without a target it is the worker that has values spilled, when its process has no room.
+    """
     target = dask.config.get("distributed.worker.memory.target")
     most = dask.config.get("distributed.worker.memory.max-spill")
     folder = Path(worker_local_directory) / "storage"
-    return Spill(str(folder), int(memory_limit * target), parse_bytes(most) if most else False)
+    share = sys.maxsize if target is False else int(memory_limit * target)
+    return Spill(str(folder), share, parse_bytes(most) if most else False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -12,8 +13,9 @@ from collections.abc import AsyncIterator, Awaitable
 import dask.config
 from distributed import Nanny, Worker
 from distributed.core import Status, rpc
+from distributed.protocol.compression import compressions
 
-from . import connection, notify, preemption, settings
+from . import connection, notify, preemption, profiles, settings
 from .metadata import read_metadata
 from .shape import WorkerShape, worker_shapes
 from .spill import spill_to
@@ -24,6 +26,7 @@ LOST_HEAD = "worker-handle-scheduler-connection-broken"
 """Why a worker ends, in Dask's words, when its scheduler has gone."""
 FORGOTTEN = 60.0
 """Seconds in which the scheduler notices that an earlier worker of the same name has died."""
+log = logging.getLogger("distributed.node")
 
 
 class Lasting(Nanny):
@@ -41,14 +44,17 @@ async def main(metadata: dict[str, str], kind: type[Nanny] | type[Worker] = Last
     Each has a nanny, which starts it again when it dies; only an emulator's light machines (`Worker`) have none.
     Returns whether it was told to go, and not the cluster's end.
     """
-    dask.config.set(settings.DASK)
+    workload = metadata.get("dask-workload", "")
+    dask.config.set(settings.DASK | profiles.on_workers(workload, compressions))
+    if said := profiles.missing(workload, compressions):
+        log.warning(said)
     loop, stop, preempted = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     server = preemption.metadata_server()
     if server:
         preemption.watch(server, lambda: loop.call_soon_threadsafe(preempted.set))
     found = await find_head(connection.connection_url(metadata))
-    shapes = worker_shapes(*_machine(metadata), metadata.get("dask-workload", ""))
+    shapes = worker_shapes(*_machine(metadata), metadata.get("dask-shape", workload))
     name = metadata["name"]
     names = [name] if len(shapes) == 1 else [f"{name}-{number}" for number in range(len(shapes))]
     wanted = zip(names, shapes, strict=True)

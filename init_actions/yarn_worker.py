@@ -36,7 +36,7 @@ def in_container(metadata: dict[str, str]) -> dict[str, str]:
         "name": os.environ["SKEIN_CONTAINER_ID"],
         "dask-vcpus": str(vcores + SYSTEM_CORES),
         "dask-memory": str((mib << 20) + SYSTEM_MEMORY),
-        "dask-workload": "interactive",
+        "dask-shape": "interactive",  # one worker, whatever the workload
         "dask-local-directory": os.getcwd(),
     }
 
