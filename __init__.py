@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .clusters.checkpoint import checkpoint, forget_checkpoint, forget_checkpoints
     from .clusters.cluster import DataprocCluster
     from .clusters.errors import (
+        BudgetExceeded,
         CheckpointError,
         ClusterBusy,
         ClusterExists,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         ConfigError,
         DaskDataprocError,
         EmulatorError,
+        InputError,
         NotebookError,
         PackageError,
         PermissionDenied,
@@ -49,6 +51,8 @@ __all__ = [
     "ConfigError",
     "PackageError",
     "VersionMismatch",
+    "BudgetExceeded",
+    "InputError",
     "PriceUnknown",
     "ServiceError",
     "ClusterNotFound",

@@ -4,5 +4,6 @@ Lives here: the one field list and ``ClusterSpec``, machine types, prices, the a
 ``DataprocCluster``, staging, the lease, settings, the tree of errors.
 
 May not: import ``magics``, ``kernel_ext``, ``pipelines`` or ``emulator`` (the emulator is started as a process), print,
-or do I/O in the pure modules (``spec``, ``fields``, ``machines``, ``prices``).
+or do I/O in the pure modules (``spec``, ``fields``, ``machines``, ``prices``, ``quotas``, ``budget`` and others:
+pyproject.toml lists them).
 """

@@ -74,16 +74,23 @@ def _machines(asked: ClusterSpec) -> tuple[str, ...]:
 def _following(asked: ClusterSpec, failed: Sequence[Failure], fit: bool) -> ClusterSpec | None:
     spec, error = failed[-1]
     if isinstance(error, QuotaExceeded):
-        if fit and len(failed) < MOST and (smaller := largest(spec, error.shortfalls)):
+        if fit and len(failed) < MOST and (smaller := _fitting(spec, error)):
             return smaller
         if len(failed) == 1:  # it is not the zone that lacks something
             return None
     return next_attempt(asked, failed)
 
 
+def _fitting(spec: ClusterSpec, error: QuotaExceeded) -> ClusterSpec | None:
+    """Return the largest cluster that has room: in the project, or in the person's quota."""
+    return largest(spec, error.shortfalls) if error.shortfalls else error.fits
+
+
 def _told(failed: Sequence[Failure]) -> Stockout | QuotaExceeded:
     """Return the first error, with what else was tried, or what would fit."""
     (spec, error), *others = failed
+    if isinstance(error, QuotaExceeded) and not error.shortfalls:  # the person's quota, which says what fits
+        return error
     if isinstance(error, QuotaExceeded):
         smaller = largest(spec, error.shortfalls)
         if smaller is None:

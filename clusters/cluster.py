@@ -17,6 +17,7 @@ from tornado.platform.asyncio import BaseAsyncIOLoop
 from . import unclosed
 from .adaptive import DataprocAdaptive, RoomAdaptive, give_up, resume
 from .alternatives import in_turn
+from .booking import Booking
 from .config import LEASE_BOUNDS, duration, resolve
 from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
 from .headed import HeadedCluster
@@ -218,7 +219,9 @@ class DataprocCluster(HeadedCluster):
     async def _take_over(self) -> None:
         """Begin to count the cost and to keep the lease."""
         record = await self._service.get(self.name)
-        self._tenure = Tenure(self.spec, record, self._service, self._phases)
+        booking = self._provision.booking or Booking.of(record, self._service.clock)
+        self._tenure = Tenure(self.spec, record, self._service, self._phases, booking)
+        await self._tenure.count()
         begins = record.created if self.created_here else self._service.clock.now()
         self._tenure.take_lease(self._lease_length, begins + self._wanted_life)
         if self._hold_lease:
@@ -283,8 +286,11 @@ class DataprocCluster(HeadedCluster):
         ------
         SpecError
             The bounds are not within 2, with runtime ``yarn`` 1, and the spec's ``max_workers``.
+        QuotaExceeded
+            The person's class has no clusters of ``maximum`` workers.
         """
         low, high = adaptable(self.spec, minimum, maximum)
+        self._tenure.booking.check_most(high)
         if self.spec.runtime == "yarn":
             return self._complete(self._adapt_head(low, high, keywords))
         return super().adapt(DataprocAdaptive, minimum=low, maximum=high, **keywords)
@@ -333,9 +339,16 @@ class DataprocCluster(HeadedCluster):
         """Close the connection; the cluster lives on until its lease ends, or its lifetime with ``keep``."""
         return self._end("leave")
 
+    def hand_back(self) -> Any:
+        """Close the connection to a cluster that whoever made it deletes now, as a job's DAG does."""
+        return self._end("hand back")
+
     def close(self, timeout: float | None = None) -> Any:
         """Delete the cluster if it was made here and is not to be kept; close the connection to it."""
         return self._end(self._usual_end)
+
+    async def _keep_run(self) -> None:
+        await self._tenure.keep_run(await self._used())
 
     @property
     def _usual_end(self) -> str:
@@ -360,6 +373,8 @@ class DataprocCluster(HeadedCluster):
             self.status = Status.closed
             return
         unclosed.forget(self)
+        if how != "leave":
+            await to_its_end(self._keep_run())
         ending = self._tenure.end(how, keep=self.keep)
         both = asyncio.gather(ending, self._disconnect(), return_exceptions=True)  # neither may cut the other short
         try:

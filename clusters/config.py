@@ -18,7 +18,9 @@ import yaml
 from .autoscaling import check_autoscaling
 from .errors import ConfigError, SpecError
 from .fields import seconds
+from .footprint import within
 from .paths import state_dir
+from .quotas import limits_of
 from .spec import FIELDS, LOCAL, ClusterSpec
 
 OWNER = "owner"
@@ -100,6 +102,7 @@ def resolve(
     resolved = ClusterSpec.from_dict(given)
     if create:
         check_autoscaling(resolved)
+        resolved = within(resolved, limits_of(user(), resolved.project, setting("quotas")), given)
     if create and project == LOCAL:
         _check_local(resolved)
     return resolved.replace(labels={OWNER: user()} | _notebook() | resolved.labels)
@@ -190,6 +193,17 @@ def _gcloud() -> configparser.ConfigParser:
     except (configparser.Error, UnicodeDecodeError) as error:
         raise ConfigError(f"{written} cannot be read: {' '.join(str(error).split())}", "gcloud init") from None
     return parser
+
+
+def staging_of(project: str) -> str:
+    """Return where clusters of ``project`` stage that say nothing of it.
+
+    Raises
+    ------
+    ConfigError
+        A project of the cloud without a staging bucket.
+    """
+    return (project != LOCAL and setting("staging")) or _default_staging(project)
 
 
 def _default_staging(project: str) -> str:

@@ -5,6 +5,8 @@ DaskDataprocError
 ├── ConfigError          project, region, credentials or a setting are missing or wrong
 ├── PackageError         a package of the kernel cannot travel to the nodes; nothing was created
 ├── VersionMismatch      a cluster runs other versions than this kernel, and they do not understand each other
+├── BudgetExceeded       what is left of a month's budget does not pay for the cluster; nothing was created
+├── InputError           an input that is to be sized cannot be looked at; nothing was created
 ├── PriceUnknown         the price list has no price for something; the cluster can be made all the same
 ├── ServiceError         Dataproc refused or failed a call
 │   ├── ClusterNotFound
@@ -28,6 +30,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .fit import Shortfall
+    from .spec import ClusterSpec
 
 
 class DaskDataprocError(Exception):
@@ -71,6 +74,14 @@ class VersionMismatch(DaskDataprocError):
     """A cluster runs another version of something that both sides must have alike. It is left as it was."""
 
 
+class BudgetExceeded(DaskDataprocError):
+    """What is left of a month's budget does not pay for the cluster, and ``hard-stop`` is set. Nothing was created."""
+
+
+class InputError(DaskDataprocError):
+    """An input is not there, may not be read, or is broken: the line names the file. Nothing was created."""
+
+
 class PriceUnknown(DaskDataprocError, LookupError):
     """The price list has no price for something asked for. The cluster can be made all the same."""
 
@@ -92,22 +103,28 @@ class ClusterBusy(ServiceError):
 
 
 class PermissionDenied(ServiceError, PermissionError):
-    """The credentials may not make the call."""
+    """The credentials may not make the call, or the person's role says that they are not to."""
 
 
 class QuotaExceeded(ServiceError):
-    """The project has less left of a quota than is asked for: ask for less, as `up --fit` does.
+    """The project, or the person, has less left of a quota than is asked for: ask for less, as `up --fit` does.
 
     Parameters
     ----------
     message, hint : str
     shortfalls : iterable of Shortfall
-        Of which quotas.
+        Of which quotas of the project; none where it is the person's.
+
+    Attributes
+    ----------
+    fits : ClusterSpec or None
+        The largest cluster that the person's class admits, where it is that which refuses.
     """
 
     def __init__(self, message: str, hint: str = "", shortfalls: Iterable[Shortfall] = ()):
         super().__init__(message, hint)
         self.shortfalls = tuple(shortfalls)
+        self.fits: ClusterSpec | None = None
 
 
 class Stockout(ServiceError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .booking import Booking
 from .config import place
-from .dataproc_config import MARK
+from .dataproc_config import MARK, SPEC
 from .phases import Phases
 from .provision import to_its_end
 from .record import ClusterRecord
@@ -36,6 +37,8 @@ def delete_cluster(name: str, project: str | None = None, region: str | None = N
         async with Service(*place(project, region)) as service:
             record = await service.get(name)
             await service.remove(record)
+            if SPEC in record.metadata:
+                await Booking.of(record, service.clock).release()
             return record
 
     return run(deleted())
@@ -57,7 +60,7 @@ def stop_cluster(name: str, project: str | None = None, region: str | None = Non
             record = await service.get(name)
             spec = record.spec()
             check_stoppable(spec)
-            tenure = Tenure(spec, record, service, Phases())
+            tenure = Tenure(spec, record, service, Phases(), Booking.of(record, service.clock))
             tenure.take_lease(0, 0)  # the one that it has
             await to_its_end(tenure.stop())
             return tenure.record

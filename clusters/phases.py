@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-UP = ("service", "stage", "create", "boot", "connect", "workers", "ready")
+UP = ("service", "admit", "stage", "create", "boot", "connect", "workers", "ready")
 """The phases of an `up`, in the order they end."""
 
 

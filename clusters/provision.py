@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 
 from . import staging, versions
 from .autoscaling import ensure_policy
+from .booking import Booking
 from .config import OWNER, duration
 from .connection import Connection, find, forget, published
+from .dataproc_config import MARK
 from .errors import ClusterBusy, ClusterExists, ClusterFailed, ClusterNotFound, DaskDataprocError
 from .lease import EXPIRY, living_until
+from .living import REQUEST
 from .phases import Phases
 from .record import ClusterRecord
 from .service import Operation, Service, new_request_id
@@ -20,8 +23,6 @@ from .sizes import in_words
 from .spec import ClusterSpec
 from .warm import WARM, startable, warm_key
 
-REQUEST = "dask-request"
-"""The metadata key that says which request made a cluster: only its maker undoes it."""
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Provision:
         self.spec, self.service, self.phases = spec, service, phases
         self.request_id = new_request_id()
         self.operation: Operation | None = None
+        self.booking: Booking | None = None
+        self._life = 0.0
         self._asked = False
         self._started: ClusterRecord | None = None
         self._environment = ""
@@ -54,14 +57,18 @@ class Provision:
         ------
         ClusterExists
             The name is taken; nothing was made.
+        PermissionDenied, QuotaExceeded, BudgetExceeded
+            It is not admitted; nothing was made.
         """
+        self._life = life
+        mine = await self._admit()
         with self.phases.phase("stage") as said:
             await ensure_policy(self.spec, self.service)
             staged = await staging.stage(self.spec)
             said.append(staged.words)
         self._environment = staged.metadata.get("dask-environment", "")
         key = warm_key(self.spec, self._environment)
-        if record := await self._start(key, life):
+        if record := await self._start(key, life, mine):
             return Operation("", record.uuid)
         wanted = self.spec.to_dataproc()
         wanted["labels"] |= {WARM: key}
@@ -73,20 +80,44 @@ class Provision:
                 self.operation = await to_its_end(self.service.create(wanted, self.request_id))
             except ClusterExists:
                 self._asked = False
+                await self._release()
                 raise
         return self.operation
 
-    async def _start(self, key: str, life: float) -> ClusterRecord | None:
+    async def _admit(self) -> list[ClusterRecord]:
+        """Reserve what the cluster takes of its owner's quota and budget, and return the clusters that there are.
+
+        The owner's one of that name needs no room: it is there.
+        """
+        owner, clock = self.spec.labels.get(OWNER, ""), self.service.clock
+        with self.phases.phase("admit") as said:
+            seen = clock.now()
+            mine = await self.service.list({MARK: "*", OWNER: owner})
+            if any(record.name == self.spec.name and record.status != "STOPPED" for record in mine):
+                raise ClusterExists(f"{self.spec.name} is there already", f"%dask_cluster attach {self.spec.name}")
+            booking = Booking(self.spec, self.request_id, clock, owner)
+            said.append(await booking.admit(self._life, mine, seen))
+            self.booking = booking
+        return mine
+
+    async def _release(self) -> None:
+        if self.booking is not None:
+            await self.booking.release()
+            self.booking = None
+
+    async def _start(self, key: str, life: float, mine: list[ClusterRecord]) -> ClusterRecord | None:
         """Start a stopped cluster that `warm_key` says is as good as a new one, and return it; None: there is none.
 
         One that cannot be started is deleted. One that somebody else is just starting is theirs.
         """
         if self.spec.secondary_workers or self.spec.local_ssds:
             return None  # no such cluster can have been stopped
-        found = await self.service.list({WARM: key, OWNER: self.spec.labels.get(OWNER, "")})
+        found = [record for record in mine if record.labels.get(WARM) == key]
         for record in startable(found, self.spec):
             if not await published(record.staging, record.uuid) and await self._started_again(record, life):
                 self.spec = record.spec()
+                await self._release()  # it has a reservation of its own
+                self.booking = Booking.of(record, self.service.clock)
                 return record
         return None
 
@@ -121,6 +152,8 @@ class Provision:
             They do not; the message says why.
         """
         if self.operation is not None:
+            if self.booking is not None:
+                await self.booking.begin(self.operation.cluster_uuid, self._life)
             await self.service.finish(self.operation, f"cluster {self.spec.name}", duration("timeouts.create"))
 
     async def connection(self, uuid: str, following: asyncio.Future[None]) -> Connection:
@@ -132,17 +165,20 @@ class Provision:
         if self._started is not None:
             with self.phases.phase("undo", f"deleting {self._started.name}"):
                 await self.service.remove(self._started)
-        if not self._asked:
+        if self._asked:
+            with self.phases.phase("undo", f"deleting {self.spec.name}"):
+                await self._unmake()
+        await self._release()
+
+    async def _unmake(self) -> None:
+        try:
+            record = await self.service.get(self.spec.name)
+        except ClusterNotFound:  # it never was, or its lease has ended
+            if self.operation is not None:
+                await forget(self.spec.staging, self.operation.cluster_uuid)
             return
-        with self.phases.phase("undo", f"deleting {self.spec.name}"):
-            try:
-                record = await self.service.get(self.spec.name)
-            except ClusterNotFound:  # it never was, or its lease has ended
-                if self.operation is not None:
-                    await forget(self.spec.staging, self.operation.cluster_uuid)
-                return
-            if record.metadata.get(REQUEST) == self.request_id:
-                await self.service.remove(record)
+        if record.metadata.get(REQUEST) == self.request_id:
+            await self.service.remove(record)
 
     async def existing(self) -> ClusterRecord:
         """Return the cluster of that name, if it can be attached to.

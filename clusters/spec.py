@@ -147,6 +147,13 @@ class ClusterSpec:
     environment: str = declare("kernel", "packages of the nodes: the kernel's own", choices=("kernel",))
     queue: str = declare("interactive", "queue of the work", choices=("interactive", "batch", "background"))
     workload: str = declare("interactive", "workload profile", choices=("interactive", "etl", "ml", "analytics"))
+    input_bytes: int = declare(
+        0,
+        "bytes of its input, as size finds them: its run is kept with them",
+        unit="bytes",
+        low=0,
+        high=1 << 60,
+    )
     gcsfs: dict[str, str] = declare(
         {},
         f"how the nodes read gs://: {', '.join(OPTIONS)}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .errors import PriceUnknown
 from .prices import Interval, Price, cost, groups_of, price_per_hour
 from .spec import ClusterSpec
@@ -14,12 +16,14 @@ class Spending:
     ----------
     spec : ClusterSpec
     since : float
-        Unix seconds of the cluster's creation, from which on it is paid for.
+        Unix seconds from which on it has its size: of its creation, if nobody knows of another one.
+    past : iterable of Interval
+        What it came to before.
     """
 
-    def __init__(self, spec: ClusterSpec, since: float):
+    def __init__(self, spec: ClusterSpec, since: float, past: Iterable[Interval] = ()):
         self._spec, self._since = spec, since
-        self._past: list[Interval] = []
+        self._past = list(past)
         self.price = self._price(spec.workers, spec.secondary_workers)
 
     def resize(self, workers: int, secondary: int, now: float) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .alternatives import not_grown
 from .attempts import growths
 from .autoscaling import GRACE
+from .booking import Booking
 from .config import duration
 from .connection import forget
 from .errors import ClusterBusy, DaskDataprocError, QuotaExceeded, Stockout, WaitTimeout
@@ -19,12 +21,15 @@ from .lease import EXPIRY, NEAREST, RENEWALS, Lease, keep_renewing, living_until
 from .phases import Phases
 from .provision import living, sooner, unless_given_up
 from .record import ClusterRecord, made_with
+from .runs import run_of
 from .service import Operation, Service
 from .sizes import ADAPT, resized
 from .spec import ClusterSpec
 from .spending import Spending
 from .warm import STOPPED_LEASE
 
+MOMENT = 600.0
+"""Seconds in which a job's cluster has been deleted when its notebook is done."""
 RETRY = 0.2
 """Seconds between two tries of an update while another one runs."""
 Registered = Callable[[int], Awaitable[None]]
@@ -49,10 +54,12 @@ class Tenure:
     service : Service
         Entered.
     phases : Phases
+    booking : Booking
+        Its reservation.
     """
 
-    def __init__(self, spec: ClusterSpec, record: ClusterRecord, service: Service, phases: Phases):
-        self.spec, self.record = spec, record
+    def __init__(self, spec: ClusterSpec, record: ClusterRecord, service: Service, phases: Phases, booking: Booking):
+        self.spec, self.record, self.booking = spec, record, booking
         self._service, self._phases = service, phases
         self._spending = Spending(spec, record.created)
         self._resizing = asyncio.Lock()
@@ -69,6 +76,13 @@ class Tenure:
     def cost(self) -> float | None:
         """What the cluster has cost at list prices until now or until we let go of it, USD; None: no price is known."""
         return self._spending.total(self._ended or self._service.clock.now())
+
+    async def count(self) -> None:
+        """Count the cost as the ledger does, which knows of earlier sizes, and have it know of this one."""
+        held = await self.booking.follow(self.record)
+        if held is not None and held.spans:
+            *past, last = held.intervals(self._service.clock.now())
+            self._spending = Spending(self.spec, last.start, past)
 
     async def refresh(self) -> ClusterRecord:
         """Ask Dataproc for the record and return it."""
@@ -108,11 +122,19 @@ class Tenure:
         """
         resized(n, self.spec, self.record.workers)  # what is out of bounds is refused before any call
         async with self._resizing:
-            self._resize = asyncio.ensure_future(self._to_size(n, registered, tell_head))
+            self._resize = asyncio.ensure_future(self._to_admitted_size(n, registered, tell_head))
             await unless_given_up(self._resize, f"scale {self.record.name} to {n} workers: the cluster was closed")
 
-    async def _to_size(self, n: int, registered: Registered, tell_head: TellHead) -> None:
+    async def _to_admitted_size(self, n: int, registered: Registered, tell_head: TellHead) -> None:
         now = living(await self.refresh())
+        if n > now.total_workers:
+            await self.booking.grow(n)
+        try:
+            await self._to_size(n, now, registered, tell_head)
+        finally:
+            await self.booking.follow(self.record)
+
+    async def _to_size(self, n: int, now: ClusterRecord, registered: Registered, tell_head: TellHead) -> None:
         sizes = growths(n, self.spec, now.workers, now.secondary_workers)
         if not sizes and await tell_head(n):  # there may be fewer containers than machines
             async with self._in_time(n):
@@ -153,9 +175,15 @@ class Tenure:
         self._spending.resize(now.workers, now.secondary_workers, self._service.clock.now())
 
     async def end(self, how: str, *, keep: bool) -> None:
-        """Give the cluster back: ``delete`` it, ``stop`` it, or ``leave`` it to its lease."""
-        ends = {"delete": self.delete, "stop": self.stop, "leave": partial(self.leave, keep=keep)}
-        await ends[how]()
+        """Give the cluster up: ``delete`` or ``stop`` it, ``leave`` it to its lease, ``hand back`` what is a job's."""
+        leave = partial(self.leave, keep=keep)
+        await {"delete": self.delete, "stop": self.stop, "leave": leave, "hand back": self.hand_back}[how]()
+
+    async def keep_run(self, used: Mapping[str, Any]) -> None:
+        """Keep what the cluster has done so far, as its head counted it, as a run of its workload."""
+        run = run_of(self.spec, self.record, used, self.cost, self._service.clock.now())
+        if run is not None:
+            await self.booking.keep(run)
 
     async def note(self, label: str, value: str) -> None:
         """Have the cluster's ``label`` say ``value``, where whoever attaches finds it; '' takes it away."""
@@ -173,6 +201,7 @@ class Tenure:
         await self._let_go()
         with self._phases.phase("down", self.record.name):
             await self._service.remove(self.record)
+            await self.booking.release()
         self._ended = self._service.clock.now()
 
     async def stop(self) -> None:
@@ -202,7 +231,7 @@ class Tenure:
                 raise
             self.lease.expires = until
             await forget(before.staging, before.uuid)  # the keys: who starts it again waits for new ones
-            await self.refresh()
+            await self.booking.follow(await self.refresh())
         self._ended = self._service.clock.now()
 
     async def _back_to(self, expires: float | None) -> None:
@@ -216,8 +245,15 @@ class Tenure:
         await self._let_go()
         if keep and self.lease.may_move(self.lease.ends):
             await self._update(living_until(self.lease.ends), [EXPIRY])
-            self.lease.expires = self.lease.ends
+            await self._leased(self.lease.ends)
+        await self.booking.follow(self.record)  # whoever ends it later: it was there until now
         self._ended = self._service.clock.now()
+
+    async def hand_back(self) -> None:
+        """Let go of a cluster that is deleted in a moment, and have the ledger count on that."""
+        await self._let_go()
+        self._ended = self._service.clock.now()
+        await self.booking.follow(replace(self.record, lease_expires=self._ended + MOMENT))
 
     async def _let_go(self) -> None:
         """Renew no more, and give up a resize that is under way."""
@@ -277,7 +313,11 @@ class Tenure:
         if self._resizing.locked() or not self.lease.may_move(until):
             return
         await self._service.update(self.record.name, {"config": living_until(until)}, [EXPIRY])
+        await self._leased(until)
+
+    async def _leased(self, until: float) -> None:
         self.lease.expires = until
+        await self.booking.extend(until)
 
 
 def _size_change(now: ClusterRecord, primary: int, secondary: int) -> tuple[dict[str, Any], list[str]]:

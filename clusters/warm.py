@@ -30,7 +30,7 @@ def warm_key(spec: ClusterSpec, environment: str) -> str:
 
     said = spec.to_dict(defaults=True)
     said["labels"] = {name: value for name, value in said["labels"].items() if name != NOTEBOOK}
-    del said["name"]
+    del said["name"], said["input_bytes"]
     return hashlib.sha256(json.dumps([said, environment, __version__], sort_keys=True).encode()).hexdigest()[:32]
 
 

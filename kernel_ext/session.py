@@ -139,7 +139,9 @@ class Session:
             return ""
         if self._client is not None:
             self._client.close()
-        if keep or self.run is not None:
+        if self.run is not None:
+            cluster.hand_back()
+        elif keep:
             cluster.detach()
         elif stop:
             cluster.stop()
@@ -204,7 +206,8 @@ class Session:
         if self._cluster is None:
             return
         stays = self._own is None or self._own.keep or (restart and self.live)
-        act = self._cluster.detach if stays else self._cluster.delete
+        cluster = self._cluster
+        act = cluster.hand_back if self.run is not None else cluster.detach if stays else cluster.delete
         acting = threading.Thread(target=act, name="dask-dataproc-end", daemon=True)
         acting.start()
         acting.join(LAST_WORDS)

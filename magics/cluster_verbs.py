@@ -23,6 +23,7 @@ from .options import (
 )
 from .reach import Place, cluster_of, mine, now_at, only_name
 from .render import Table, money, span
+from .size_verbs import fields_for
 
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
@@ -37,6 +38,7 @@ SHELL_LIFETIME = 3600
 @spec_options
 @local_option
 @click.option("--spec", "path", type=click.Path(path_type=Path), metavar="FILE", help="Fields in a YAML file.")
+@click.option("--data", metavar="PATH", help="Of the size that its input asks for, as `size` says it.")
 @click.option("--keep", is_flag=True, help="In a notebook: the cluster outlives the kernel, until its lease ends.")
 @click.option("--fit", is_flag=True, help="Where a quota is short: the largest cluster that fits will do.")
 @click.option("--client-name", metavar="NAME", help="In a notebook: what the client is called there.")
@@ -47,6 +49,7 @@ def up(
     front: Front,
     path: Path | None,
     local: bool,
+    data: str | None,
     keep: bool,
     fit: bool,
     client_name: str | None,
@@ -62,6 +65,9 @@ def up(
     """
     front.quiet = as_json
     given = spec_file(path) | typed_fields(fields)
+    if data is not None:
+        given, why = fields_for(data, Place.of(given.get("project"), given.get("region"), local), given)
+        front.say(f"Sized for {data}: {why}")
     if front.session is None:
         cluster = _up_from_shell(front, given, local, fit)
     else:

@@ -12,6 +12,7 @@ from .progress import LiveLine, PlainLines, Progress
 
 if TYPE_CHECKING:
     from ..kernel_ext.session import Session
+    from .bars import Bars
     from .render import Table
 
 
@@ -44,8 +45,8 @@ class Front:
         """Give a result as one JSON document."""
         self.result(json.dumps(value, indent=2, ensure_ascii=False))
 
-    def show(self, table: Table) -> None:
-        """Give a result as a table."""
+    def show(self, table: Table | Bars) -> None:
+        """Give a result as a table or a plot."""
         self.result(table.text())
 
     def progress(self) -> Progress:

@@ -1,4 +1,4 @@
-"""The verbs that look at clusters and change nothing: list, status, cost, logs, dashboard."""
+"""The verbs that look at clusters and change nothing: list, status, logs, dashboard."""
 
 from __future__ import annotations
 
@@ -65,33 +65,6 @@ def status(front: Front, name: str, place: Place, as_json: bool) -> None:
             return
         link = f"{front.command} dashboard {name}" if link_ends(front, cluster) else cluster.dashboard_link
         front.show(Table([*_state(record), *_life(cluster, known), ("dashboard", link)]))
-
-
-@click.command()
-@name_argument
-@place_options
-@json_option
-@pass_front
-def cost(front: Front, name: str, place: Place, as_json: bool) -> None:
-    """Show what a cluster has cost so far, at list prices."""
-    from ..clusters.config import LOCAL
-    from ..clusters.prices import as_of
-    from .price_verbs import dated
-
-    with cluster_of(front, name, place) as cluster:
-        price, spent, where = cluster.price_per_hour, cluster.cost, cluster.record.project
-        if as_json:
-            known = {"name": cluster.name, "price_per_hour": price, "cost": spent, "currency": "USD"}
-            front.document(known | {"created": cluster.record.created, "prices": as_of()})
-            return
-        rows = [
-            ("name", cluster.name),
-            ("price per hour", money(price)),
-            ("cost so far", money(spent)),
-            ("prices", f"of {dated()}"),
-        ]
-        billed = [("billed", "nothing: this is the emulator; in the cloud it would be so")] if where == LOCAL else []
-        front.show(Table(rows + billed))
 
 
 @click.command()

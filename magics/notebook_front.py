@@ -14,6 +14,7 @@ from .front import Front
 from .progress import LiveDisplay, LiveLine, PlainLines, Progress
 
 if TYPE_CHECKING:
+    from .bars import Bars
     from .render import Table
 
 
@@ -36,8 +37,8 @@ class NotebookFront(Front):
         if not self.quiet:
             click.echo(line)
 
-    def show(self, table: Table) -> None:
-        """Show a table as a notebook shows a result."""
+    def show(self, table: Table | Bars) -> None:
+        """Show a table or a plot as a notebook shows a result."""
         from IPython.display import display
 
         display(table.bundle(), raw=True)
