@@ -45,6 +45,36 @@ def test_a_cluster_from_the_shell_lives_for_an_hour_and_is_reached_by_its_name(l
     assert name not in laptop.clusters()
 
 
+def test_what_one_may_have_and_has_spent_is_said_in_words_and_as_json(dataproc, name):
+    assert dataproc("up", "--workers", "0", "--name", name, "--workload", "etl").returncode == 0
+    quota = json.loads(dataproc("quota", "--json").stdout)
+    (mine,) = (cluster for cluster in quota["clusters"] if cluster["name"] == name)
+    assert (mine["workers"], quota["limits"]["workers"]) == (1, None)
+    assert quota["budgets"][0]["spent"] > 0
+    assert {"currency", "as_of", "source"} == quota["prices"].keys()
+    assert name in dataproc("quota").stdout
+    spent = json.loads(dataproc("cost", "--by", "workload", "--json").stdout)
+    assert "etl" in [row["workload"] for row in spent["spent"]]
+    assert spent["total"] == pytest.approx(sum(row["usd"] for row in spent["spent"]))
+    shown = dataproc("cost", "--by", "user")
+    assert "█" in shown.stdout
+    assert "what others have spent is for a platform_admin to see" in shown.stderr
+    assert dataproc("down", name).returncode == 0
+
+
+def test_a_cluster_is_sized_for_its_input(laptop, dataproc, name, tmp_path):
+    (tmp_path / "a.csv").write_text("n,word\n" + "".join(f"{n},word{n}\n" for n in range(20_000)))
+    sized = json.loads(dataproc("size", str(tmp_path), "--workload", "etl", "--json").stdout)
+    assert sized["recommend"] in ("none", "single-node")
+    assert sized["bytes"] == (tmp_path / "a.csv").stat().st_size
+    assert sized["decoded_bytes"] > 0
+    assert len(sized["expected_minutes"]) == len(sized["expected_cost"]) == 2
+    up = dataproc("up", "--data", str(tmp_path), "--workload", "etl", "--name", name)
+    assert up.stderr.startswith(f"Sized for {tmp_path}: ")
+    assert laptop.clusters()[name].spec().input_bytes == sized["bytes"]
+    assert dataproc("down", name).returncode == 0
+
+
 def test_a_stopped_cluster_is_listed_with_what_its_disks_cost_and_started_by_the_next_up(laptop, dataproc, name):
     given = ("up", "--workers", "0", "--name", name)
     assert dataproc(*given).returncode == 0
