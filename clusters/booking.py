@@ -16,9 +16,9 @@ from .config import setting, user
 from .errors import DaskDataprocError, QuotaExceeded
 from .fields import duration_text
 from .footprint import footprint, reservation_of
+from .held import all_held, held_by, key_of, rate_of
 from .history import Run
 from .ledger import Ledger
-from .living import all_held, held_by, key_of, rate_of
 from .quotas import Limits, limits_of, pool_of
 from .record import ClusterRecord
 from .reservation import Reservation

@@ -5,36 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
 
 from distributed.comm.core import CommClosedError
 from distributed.core import Status
-from distributed.deploy.adaptive import Adaptive
 from tornado import netutil
-from tornado.platform.asyncio import BaseAsyncIOLoop
 
 from . import unclosed
-from .adaptive import DataprocAdaptive, RoomAdaptive, give_up, resume
+from .adaptive import resume
 from .alternatives import in_turn
 from .booking import Booking
 from .config import LEASE_BOUNDS, duration, resolve
 from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
-from .headed import HeadedCluster
-from .lease import Lease
+from .living_cluster import LivingCluster
 from .phases import Phase, Phases
 from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
-from .record import ClusterRecord
 from .service import Service
-from .sizes import LEAST, adaptable, resized
 from .spec import ClusterSpec
-from .sync import complete
 from .tenure import Tenure
 from .warm import check_stoppable
 from .wording import cost_row
 
 
-class DataprocCluster(HeadedCluster):
+class DataprocCluster(LivingCluster):
     """An ephemeral Dask cluster on Dataproc.
 
     Made with the object and deleted by `close`, at the end of a ``with``, when Python ends, or by Dataproc itself when
@@ -137,26 +131,6 @@ class DataprocCluster(HeadedCluster):
         """The phases that have ended, in order."""
         return list(self._phases.done)
 
-    @property
-    def price_per_hour(self) -> float | None:
-        """List price at the present size, USD per hour; None where the list has none."""
-        return self._tenure.price_per_hour
-
-    @property
-    def cost(self) -> float | None:
-        """What the cluster has cost so far at list prices, USD; None where the list has no price."""
-        return self._tenure.cost
-
-    @property
-    def record(self) -> ClusterRecord:
-        """The cluster as Dataproc last reported it; see `refresh`."""
-        return self._tenure.record
-
-    @property
-    def lease(self) -> Lease:
-        """Until when the cluster lives if nobody renews that."""
-        return self._tenure.lease
-
     # -- the way up
 
     async def _start(self) -> None:
@@ -247,77 +221,6 @@ class DataprocCluster(HeadedCluster):
         finally:
             await self._service.__aexit__()
 
-    # -- while it lives
-
-    def refresh(self) -> Any:
-        """Ask Dataproc for the cluster's record, keep it as ``record`` and return it."""
-        return self._complete(self._tenure.refresh())
-
-    def scale(self, n: int) -> Any:
-        """Resize to ``n`` workers in all and wait until they are there; leaving ones move their data first.
-
-        It ends `adapt`, which would choose another size again.
-
-        Raises
-        ------
-        SpecError
-            ``n`` is out of the spec's bounds; nothing was changed.
-        """
-        return self._complete(self._scale(n))
-
-    def adapt(  # pyright: ignore[reportIncompatibleMethodOverride]  # the class that adapts is not to be chosen
-        self, *, minimum: int | None = None, maximum: int | None = None, **keywords: Any
-    ) -> Any:
-        """Resize to what the scheduler would like, between ``minimum`` and ``maximum`` workers, from here.
-
-        Whoever attaches and holds the lease goes on with it.
-
-        With runtime ``yarn`` it is the head that adapts, also when nobody is attached any more; the machines follow its
-        containers while somebody is who holds the lease. In an asynchronous cluster that is to be awaited.
-
-        Parameters
-        ----------
-        minimum, maximum : int
-            The spec's ``min_workers`` and ``max_workers`` where they are not given.
-        **keywords
-            Of Dask's ``Adaptive``: ``interval``, ``wait_count``, ``target_duration``.
-
-        Raises
-        ------
-        SpecError
-            The bounds are not within 2, with runtime ``yarn`` 1, and the spec's ``max_workers``.
-        QuotaExceeded
-            The person's class has no clusters of ``maximum`` workers.
-        """
-        low, high = adaptable(self.spec, minimum, maximum)
-        self._tenure.booking.check_most(high)
-        if self.spec.runtime == "yarn":
-            return self._complete(self._adapt_head(low, high, keywords))
-        return super().adapt(DataprocAdaptive, minimum=low, maximum=high, **keywords)
-
-    @property
-    def plan(self) -> set[str]:
-        """The machines there will be: those there are, and as many more as were asked for."""
-        missing = self.record.total_workers - len(self.observed)
-        return self.observed | {f"to come {i}" for i in range(missing)}
-
-    @property
-    def requested(self) -> set[str]:
-        """The same: Dataproc has been asked for all that are planned."""
-        return self.plan
-
-    async def _scale(self, n: int) -> None:
-        resized(n, self.spec, self.record.workers)  # what is refused changes nothing
-        await give_up(self)
-        await self._tenure.resize(n, self._registered, self._tell_head)
-
-    async def _adapt_head(self, low: int, high: int, keywords: dict[str, Any]) -> Adaptive:
-        await self._head.adapt(minimum=low, maximum=high, options=keywords)
-        return self._follow_head(low, high, **keywords)
-
-    def _follow_head(self, low: int, high: int, **keywords: Any) -> Adaptive:
-        return super().adapt(RoomAdaptive, minimum=max(LEAST, low), maximum=max(LEAST, high), **keywords)
-
     # -- the end
 
     def delete(self) -> Any:
@@ -402,12 +305,6 @@ class DataprocCluster(HeadedCluster):
         if self.status is not Status.running:
             return super()._repr_html_(cluster_status)
         return super()._repr_html_(f"{cluster_status or ''}{cost_row(self.price_per_hour, self.cost)}")
-
-    def _complete(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run ``work`` on the cluster's loop; Ctrl-C undoes it (see `dask_dataproc.clusters.sync`)."""
-        if self.asynchronous:
-            return work
-        return complete(cast(BaseAsyncIOLoop, self.loop).asyncio_loop, work)
 
     def _log_phase(self, phase: Phase) -> None:
         if phase.seconds is not None:

@@ -14,8 +14,8 @@ from .config import OWNER, duration
 from .connection import Connection, find, forget, published
 from .dataproc_config import MARK
 from .errors import ClusterBusy, ClusterExists, ClusterFailed, ClusterNotFound, DaskDataprocError
+from .held import REQUEST
 from .lease import EXPIRY, living_until
-from .living import REQUEST
 from .phases import Phases
 from .record import ClusterRecord
 from .service import Operation, Service, new_request_id

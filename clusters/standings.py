@@ -9,8 +9,8 @@ from .account import Account, day_of
 from .budget import Standing, budgets_of, check, standing
 from .config import OWNER, setting, staging_of, user
 from .dataproc_config import MARK
+from .held import all_held
 from .ledger import Ledger
-from .living import all_held
 from .quotas import Limits, limits_of, pool_of
 from .service import Service
 from .sync import run

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..clusters.errors import SpecError
+from ..clusters.held import rate_of
 from ..clusters.history import Run
-from ..clusters.living import rate_of
 from ..clusters.price_table import about
 from ..clusters.rightsizing import Optimized, RightSize, historical_efficiency, optimize_cluster_spec, rightsized
 from ..clusters.sizes import LEAST, in_words
