@@ -127,6 +127,20 @@ def test_a_cluster_that_is_deleted_from_elsewhere_counts_no_more(laptop):
     delete_cluster("made", *HERE)
 
 
+def test_a_jobs_cluster_counts_until_its_notebook_hands_it_back_and_its_dag_deletes_it(laptop):
+    made = DataprocCluster(n_workers=2, name="job", lifetime=6 * 3600, hold_lease=False)
+    made.detach()
+    job = DataprocCluster.from_name("job", hold_lease=False)
+    job.hand_back()
+    (reserved,) = standings(*HERE).account.reservations.values()
+    assert reserved.expires > made.record.created + 5 * 3600, "it is there still, as the list of clusters says"
+    DataprocCluster.from_name("job", hold_lease=False).hand_back()
+    (account,) = run(Ledger(ledger_url(made.spec.staging)).accounts())
+    (reserved,) = account.reservations.values()
+    assert reserved.expires < made.record.created + 3600
+    delete_cluster("job", *HERE)
+
+
 def test_a_cluster_that_the_ledger_has_lost_is_found_by_its_label(laptop):
     with DataprocCluster(n_workers=2, name="hidden") as cluster:
         run(Ledger(ledger_url(cluster.spec.staging)).release(user(), cluster._tenure.booking.key))
