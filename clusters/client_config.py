@@ -57,6 +57,8 @@ def _settle() -> None:
     wanted: dict[str, Any] = {}
     for config in _attached:
         wanted |= config
+    if not wanted and not _lent:
+        return
     defaults, said = dask.config.merge(*dask.config.defaults), dask.config.collect()
     for name in wanted | _lent:
         now = dask.config.get(name, None)
