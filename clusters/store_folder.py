@@ -91,6 +91,7 @@ def _writing(url: str) -> Iterator[None]:
         _take(lock, url)
         yield
     finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)  # also for a process that was forked meanwhile and has it too
         os.close(lock)
 
 
