@@ -8,8 +8,10 @@ import re
 import pytest
 from nbclient.exceptions import CellExecutionError
 
+from dask_dataproc.clusters.phases import UP
+
 LOAD = "%load_ext dask_dataproc"
-PHASE = r"(service|stage|create|boot|connect|workers|ready) +\d+\.\d\d s.*"
+PHASE = rf"({'|'.join(UP)}) +\d+\.\d\d s.*"
 
 
 def texts(document) -> list[str]:
@@ -23,7 +25,7 @@ def test_up_leaves_client_and_cluster_and_a_line_for_each_phase(execute, name):
     loaded, up, three, cluster = texts(document)
     assert loaded == ""
     *phases, last = up.splitlines()
-    assert len(phases) == 7
+    assert len(phases) == len(UP)
     assert all(re.fullmatch(PHASE, line) for line in phases), up
     price = r"\$0\.\d\d per hour in the cloud, nothing here"
     assert re.fullmatch(rf"{name} is up: 2 workers, {price}; client and cluster are ready", last)
@@ -104,9 +106,9 @@ def test_a_live_notebook_has_one_display_whose_last_state_stays(kernel, name, no
     live = kernel(notebook)
     live.run(LOAD)
     up = live.run(f"%dask_cluster up --name {name}")
-    assert up.html.count("✓") == 7
+    assert up.html.count("✓") == len(UP)
     assert "…" not in up.html
-    assert len(re.findall(PHASE, up.text)) == 7
+    assert len(re.findall(PHASE, up.text)) == len(UP)
     assert f"{name} is up" in up.text
 
 
