@@ -199,13 +199,13 @@ def test_a_cluster_that_would_lose_machines_or_disks_is_not_stopped(dataproc, co
     dataproc.delete(name)
 
 
-def test_a_deleted_cluster_is_not_listed_and_no_process_of_it_lives(dataproc):
+def test_a_deleted_cluster_is_not_listed_and_no_process_of_it_lives(dataproc, runs):
     cluster = dataproc.create(dataproc.definition())
     processes = dataproc.processes(cluster.cluster_name)
     assert len(processes) == 3
     dataproc.delete(cluster.cluster_name)
     assert cluster.cluster_name not in dataproc.names()
-    assert not any(process.is_running() and process.status() != "zombie" for process in processes.values())
+    assert not any(map(runs, processes.values()))
 
 
 def test_a_cluster_can_be_deleted_while_it_is_being_created(dataproc):

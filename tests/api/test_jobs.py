@@ -123,7 +123,7 @@ def test_a_job_as_operation_ends_as_the_job_does(dataproc, job):
         bad.result(timeout=60)
 
 
-def test_a_cancelled_job_is_killed_with_all_it_started(dataproc, job, submit, ended, until):
+def test_a_cancelled_job_is_killed_with_all_it_started(dataproc, job, submit, ended, until, runs):
     program = "import subprocess; child = subprocess.Popen(['sleep', '3600']); print(child.pid); child.wait()"
     submitted = submit(job(program))
     request = {**dataproc.place, "job_id": submitted.reference.job_id}
@@ -131,7 +131,7 @@ def test_a_cancelled_job_is_killed_with_all_it_started(dataproc, job, submit, en
     dataproc.jobs.cancel_job(request=request)
     cancelled = ended(submitted)
     assert states(cancelled)[-3:] == ["CANCEL_PENDING", "CANCEL_STARTED", "CANCELLED"]
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not runs(child))
     with pytest.raises(exceptions.FailedPrecondition, match="CANCELLED"):
         dataproc.jobs.cancel_job(request=request)
 

@@ -18,7 +18,7 @@ KILLS = [signal.SIGTERM, signal.SIGKILL]
 
 
 @pytest.mark.parametrize("number", KILLS)
-def test_a_cluster_whose_processes_live_is_adopted_and_can_be_used(own_dataproc, number):
+def test_a_cluster_whose_processes_live_is_adopted_and_can_be_used(own_dataproc, number, runs):
     dataproc = own_dataproc()
     before = dataproc.create(dataproc.definition())
     name, processes = before.cluster_name, dataproc.processes()
@@ -30,7 +30,7 @@ def test_a_cluster_whose_processes_live_is_adopted_and_can_be_used(own_dataproc,
     dataproc.update(name, "config.worker_config.num_instances", workers)
     assert set(dataproc.processes()) == {*processes, f"{name}-w-2"}
     dataproc.delete(name)
-    assert not any(process.is_running() and process.status() != "zombie" for process in processes.values())
+    assert not any(map(runs, processes.values()))
 
 
 def test_a_cluster_whose_head_died_meanwhile_is_in_error_and_listed(own_dataproc):
@@ -58,7 +58,7 @@ def test_a_request_id_is_known_after_a_restart(own_dataproc):
     assert second.result(timeout=60) == created
 
 
-def test_a_creation_that_a_kill_interrupts_ends_in_an_error_and_its_cluster_can_be_deleted(own_dataproc):
+def test_a_creation_that_a_kill_interrupts_ends_in_an_error_and_its_cluster_can_be_deleted(own_dataproc, runs):
     dataproc = own_dataproc()
     definition = dataproc.definition()
     creation = dataproc.clusters.create_cluster(request={**dataproc.place, "cluster": definition})
@@ -71,7 +71,7 @@ def test_a_creation_that_a_kill_interrupts_ends_in_an_error_and_its_cluster_can_
     assert cluster.status.state.name == "ERROR"
     processes = dataproc.processes()
     dataproc.delete(cluster.cluster_name)
-    assert not any(process.is_running() and process.status() != "zombie" for process in processes.values())
+    assert not any(map(runs, processes.values()))
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.05, 0.15, 0.3, 0.6])
@@ -103,7 +103,7 @@ def test_a_resize_that_a_kill_interrupts_leaves_a_running_cluster_that_can_be_re
     assert len(dataproc.processes()) == 5
 
 
-def test_a_deletion_that_a_kill_interrupts_is_finished(own_dataproc, until):
+def test_a_deletion_that_a_kill_interrupts_is_finished(own_dataproc, until, runs):
     dataproc = own_dataproc()
     name = dataproc.create(dataproc.definition()).cluster_name
     processes = dataproc.processes()
@@ -112,7 +112,7 @@ def test_a_deletion_that_a_kill_interrupts_is_finished(own_dataproc, until):
     dataproc.start()
     until(lambda: dataproc.operations.get_operation(deletion.operation.name).done)
     assert dataproc.names() == []
-    assert not any(process.is_running() and process.status() != "zombie" for process in processes.values())
+    assert not any(map(runs, processes.values()))
 
 
 @pytest.mark.parametrize("number", KILLS)

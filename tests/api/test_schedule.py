@@ -15,12 +15,12 @@ def fast(module_dataproc):
     return module_dataproc("--clock-scale", str(SCALE))
 
 
-def test_a_cluster_is_deleted_at_the_end_of_its_ttl_and_no_process_lives(fast, until):
+def test_a_cluster_is_deleted_at_the_end_of_its_ttl_and_no_process_lives(fast, until, runs):
     cluster = fast.create(fast.single(lifecycle_config={"auto_delete_ttl": {"seconds": 1800}}))
     processes = fast.processes(cluster.cluster_name)
     assert len(processes) == 1
     until(lambda: cluster.cluster_name not in fast.names())
-    until(lambda: not any(p.is_running() and p.status() != "zombie" for p in processes.values()))
+    until(lambda: not any(map(runs, processes.values())))
 
 
 def test_a_life_that_is_moved_on_goes_on(fast, until):

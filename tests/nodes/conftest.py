@@ -161,9 +161,9 @@ class Lab:
         self.until(lambda: not self.machines.alive(self.vm(node)))
 
     def processes(self, *nodes: str) -> list[psutil.Process]:
-        """Everything that runs on nodes, by their control groups."""
+        """Everything that runs on nodes, by their control groups; ``info`` has names and command lines."""
         groups = {self.machines.group(self.vm(node).key) for node in nodes}
-        return [process for process in psutil.process_iter() if _groups(process.pid) & groups]
+        return [process for process in psutil.process_iter(["name", "cmdline"]) if _groups(process.pid) & groups]
 
     def until(self, holds: Callable[[], Any], timeout: float = 30.0) -> Any:
         """Return what ``holds()`` returns once that is true; fail if it never is."""

@@ -62,8 +62,9 @@ def listening(lab: Any, node: str) -> set[tuple[str, int]]:
     """The addresses and ports on which Python listens on a node, as hosts and numbers."""
     found = set()
     for process in lab.processes(node):
-        if process.name().startswith("python"):
-            found |= _sockets(Path(f"/proc/{process.pid}"))
+        if (process.info["name"] or "").startswith("python"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+                found |= _sockets(Path(f"/proc/{process.pid}"))
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from distributed import Client
 
@@ -24,10 +26,13 @@ def client(online, shared_cluster) -> Iterator[Client]:
 
 def kill(lab, node: str, program: str) -> None:
     """Kill the processes of a node that run a program."""
-    found = [process for process in lab.processes(node) if any(program in word for word in process.cmdline())]
+    found = [
+        process for process in lab.processes(node) if any(program in word for word in process.info["cmdline"] or ())
+    ]
     assert found
     for process in found:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # one may end because another was killed
+            process.kill()
 
 
 def workers(cluster: DataprocCluster) -> set[str]:

@@ -97,6 +97,14 @@ class Lab:
         new.rename(self.nodes / f"{address}.json")
 
 
+def _leads(process: psutil.Process) -> bool:
+    """Whether it is a node's first process; others come and go."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = process.parent()
+        return process.name() == "systemd" and parent is not None and parent.name() == "systemd-nspawn"
+    return False
+
+
 @dataclass
 class Node:
     """A Debian node that runs."""
@@ -113,8 +121,7 @@ class Node:
 
     def sh(self, command: str, *, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run ``command`` as root on the node."""
-        inside = self.process.children(recursive=True)
-        leader = next(p for p in inside if p.name() == "systemd" and p.parent().name() == "systemd-nspawn")
+        leader = next(filter(_leads, self.process.children(recursive=True)))
         spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--wdns=/"]
         clean = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "bash", "-c", command]
         return subprocess.run(
