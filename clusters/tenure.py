@@ -246,14 +246,17 @@ class Tenure:
         if keep and self.lease.may_move(self.lease.ends):
             await self._update(living_until(self.lease.ends), [EXPIRY])
             await self._leased(self.lease.ends)
-        await self.booking.follow(self.record)  # whoever ends it later: it was there until now
+        await self._seen(self.lease.expires)  # whoever ends it later: it was there until now
         self._ended = self._service.clock.now()
 
     async def hand_back(self) -> None:
         """Let go of a cluster that is deleted in a moment, and have the ledger count on that."""
         await self._let_go()
         self._ended = self._service.clock.now()
-        await self.booking.follow(replace(self.record, lease_expires=self._ended + MOMENT))
+        await self._seen(self._ended + MOMENT)
+
+    async def _seen(self, expires: float) -> None:
+        await self.booking.follow(replace(self.record, lease_expires=expires if math.isfinite(expires) else None))
 
     async def _let_go(self) -> None:
         """Renew no more, and give up a resize that is under way."""

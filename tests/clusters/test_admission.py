@@ -127,6 +127,16 @@ def test_a_cluster_that_is_deleted_from_elsewhere_counts_no_more(laptop):
     delete_cluster("made", *HERE)
 
 
+def test_one_that_is_kept_counts_for_as_long_as_it_lives(laptop):
+    with DataprocCluster(n_workers=2, name="kept", keep=True, lifetime=5 * 3600) as cluster:
+        pass
+    (account,) = run(Ledger(ledger_url(cluster.spec.staging)).accounts())
+    (reserved,) = account.reservations.values()
+    assert reserved.expires == pytest.approx(laptop.clusters()["kept"].lease_expires, abs=2)
+    assert reserved.expires > cluster.record.created + 4 * 3600
+    delete_cluster("kept", *HERE)
+
+
 def test_a_jobs_cluster_counts_until_its_notebook_hands_it_back_and_its_dag_deletes_it(laptop):
     made = DataprocCluster(n_workers=2, name="job", lifetime=6 * 3600, hold_lease=False)
     made.detach()
