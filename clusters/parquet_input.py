@@ -8,6 +8,7 @@ converted as `dask.dataframe.read_parquet` converts them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,8 @@ ROWS = 20_000
 """Rows that are decoded of one file: the mean is known to 1 % where widths vary as much as they are."""
 BUFFER = 1 << 18
 """Bytes read at a time of a column, so that a few rows of a large row group do not fetch all of it."""
+GUESSES = 9
+"""Times that Dask is asked for a size, of which it guesses that of Python objects from some that it takes at random."""
 VALIDITY = 1 / 8
 """Bytes a value's null bit takes in Arrow."""
 TEXT = {pa.string(): pd.StringDtype("pyarrow"), pa.large_string(): pd.StringDtype("pyarrow")}
@@ -89,7 +92,8 @@ def measured_width(filesystem: Any, name: str, columns: tuple[str, ...]) -> floa
         middle = [groups[len(groups) // 2]]
         batch = next(file.iter_batches(batch_size=ROWS, row_groups=middle, columns=list(columns), use_threads=False))
         frame = pa.Table.from_batches([batch]).to_pandas(types_mapper=_as_dask_has_it, ignore_metadata=True)
-        return (sizeof(frame) - sizeof(frame.iloc[:0])) / len(frame)
+        size = median(sizeof(frame) for _ in range(GUESSES))
+        return (size - sizeof(frame.iloc[:0])) / len(frame)
 
 
 def _as_dask_has_it(kind: pa.DataType) -> Any:

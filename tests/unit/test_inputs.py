@@ -7,6 +7,8 @@ import gzip
 import json
 import threading
 from decimal import Decimal
+from pathlib import Path
+from statistics import median
 
 import fsspec
 import numpy as np
@@ -71,8 +73,15 @@ def test_dates_decimals_lists_and_flags_with_nulls_are_measured_as_dask_has_them
         }
     )
     pq.write_table(table, tmp_path / "n.parquet")
-    truth = in_memory(dd.read_parquet(tmp_path).compute(scheduler="synchronous"))
-    assert look(str(tmp_path)).decoded_bytes == pytest.approx(truth, rel=0.1)
+    frame = dd.read_parquet(tmp_path).compute(scheduler="synchronous")
+    truth, looks = (median(act() for _ in range(15)) for act in (lambda: in_memory(frame), lambda: decoded(tmp_path)))
+    assert looks == pytest.approx(truth, rel=0.15), (
+        "each is a guess of Dask's, from some objects that it takes at random"
+    )
+
+
+def decoded(folder: Path) -> int:
+    return look(str(folder)).decoded_bytes
 
 
 def test_a_partitioned_set_is_one_input_with_its_keys(frame, tmp_path):
