@@ -75,9 +75,7 @@ def test_dates_decimals_lists_and_flags_with_nulls_are_measured_as_dask_has_them
     pq.write_table(table, tmp_path / "n.parquet")
     frame = dd.read_parquet(tmp_path).compute(scheduler="synchronous")
     truth, looks = (median(act() for _ in range(15)) for act in (lambda: in_memory(frame), lambda: decoded(tmp_path)))
-    assert looks == pytest.approx(truth, rel=0.15), (
-        "each is a guess of Dask's, from some objects that it takes at random"
-    )
+    assert looks == pytest.approx(truth, rel=0.15), "Dask guesses from objects that it takes at random"
 
 
 def decoded(folder: Path) -> int:
