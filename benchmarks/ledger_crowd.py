@@ -4,9 +4,8 @@
 this machine, or a bucket with object versioning on a server that ``STORAGE_EMULATOR_HOST`` names.
 
 Each process reserves, begins and releases clusters, one after the other; who is refused asks again. Every state that
-each object of the ledger ever had is then looked at: a bucket keeps them all; in a folder each process notes what it is
-about to put in a file's place, while it has that file's lock. The ledger's clock stands still, and each cluster has
-cost just 1 USD.
+each object of the ledger ever had is then looked at, as the process noted it that wrote it: one that nobody noted would
+show as a change that no operation makes. The ledger's clock stands still, and each cluster has cost just 1 USD.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ import multiprocessing
 import os
 import random
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from dask_dataproc.clusters import store, store_bucket, store_folder
 from dask_dataproc.clusters.account import Account, Reservation
@@ -64,9 +63,11 @@ def main() -> None:
     parser.add_argument("--reservations", type=int, default=100)
     given = parser.parse_args()
     began = time.perf_counter()
-    parts = crowd(given.url, given.processes, given.reservations)
-    seconds = time.perf_counter() - began
-    states = list(history(given.url))
+    with tempfile.TemporaryDirectory() as folder:
+        notes = (Path(given.url) if "://" not in given.url else Path(folder)) / HISTORY
+        parts = crowd(given.url, given.processes, given.reservations, notes)
+        seconds = time.perf_counter() - began
+        states = list(history(notes))
     expected = Counter(user_of(number, given.processes) for number in range(given.processes))
     told = {
         "seconds": seconds,
@@ -85,12 +86,12 @@ def user_of(number: int, processes: int) -> str:
     return f"user{number % -(-processes // PER_USER)}"
 
 
-def crowd(url: str, processes: int, reservations: int) -> list[Part]:
+def crowd(url: str, processes: int, reservations: int, notes: Path) -> list[Part]:
     """Let ``processes`` make ``reservations`` each, at once."""
     if "://" in url:
         import gcsfs  # noqa: F401  # before the fork, so that it is imported once
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, context, initializer=noting, initargs=(url,)) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=noting, initargs=(url, notes)) as pool:
         parts = [pool.submit(one, url, user_of(n, processes), f"{n}", reservations) for n in range(processes)]
         return [part.result() for part in parts]
 
@@ -148,51 +149,44 @@ class Beaten:
     times = 0
 
 
-def noting(url: str) -> None:
-    """Count this process's swaps that are refused, and in a folder note each state in the order of the writes."""
+def noting(url: str, notes: Path) -> None:
+    """Count this process's swaps that are refused, and note each state with what it came after.
+
+    In a bucket that is the generation which was replaced: each has one successor. In a folder it is the order of the
+    notes, each written while its object's lock is held.
+    """
+    log = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def note(after: int, name: str, state: bytes) -> None:
+        os.write(log, (json.dumps([after, name, json.loads(state)]) + "\n").encode())
+
     for kind in (store_folder.FolderObjects, store_bucket.BucketObjects):
-        kind.swap = _counting(kind.swap)
-    if "://" in url:
-        return
-    log = os.open(Path(url) / HISTORY, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-
-    def note(event: str, given: tuple[Any, ...]) -> None:
-        if event == "os.rename" and str(given[1]).startswith(url):
-            state = json.loads(Path(given[0]).read_bytes())
-            line = json.dumps([Path(given[1]).name, state]) + "\n"
-            os.write(log, line.encode())
-
-    sys.addaudithook(note)
+        kind.swap = _counting(kind.swap, note if "://" in url else lambda *_: None)
+    if "://" not in url:
+        sys.addaudithook(lambda event, given: _renamed(event, given, url, note))
 
 
-def _counting(swap: Any) -> Any:
-    def counted(self: store.Objects, *given: Any) -> bool:
-        done = swap(self, *given)
+def _renamed(event: str, given: tuple[Any, ...], url: str, note: Any) -> None:
+    if event == "os.rename" and str(given[1]).startswith(url):
+        note(0, Path(given[1]).name, Path(given[0]).read_bytes())
+
+
+def _counting(swap: Any, note: Any) -> Any:
+    def counted(self: store.Objects, url: str, data: bytes, version: str) -> bool:
+        done = swap(self, url, data, version)
         Beaten.times += not done
+        if done:
+            note(int(version) if version.isdigit() else 0, url.rpartition("/")[2], data)
         return done
 
     return counted
 
 
-def history(url: str) -> Iterator[tuple[str, State]]:
+def history(notes: Path) -> Iterator[tuple[str, State]]:
     """Yield name and content of every state that each object of the ledger had, in the order they were written."""
-    if "://" not in url:
-        for line in (Path(url) / HISTORY).read_text().splitlines():
-            name, state = json.loads(line)
-            yield name, state
-        return
-    import requests
-
-    server, (bucket, _, folder) = os.environ["STORAGE_EMULATOR_HOST"], url.partition("://")[2].partition("/")
-    objects = f"{server}/storage/v1/b/{bucket}/o"
-    with requests.Session() as session:
-        listed = session.get(objects, params={"versions": "true", "prefix": f"{folder}/"}).json()["items"]
-        for item in sorted(listed, key=lambda item: int(item["generation"])):
-            asked = {"alt": "media", "generation": item["generation"]}
-            yield (
-                item["name"].rpartition("/")[2],
-                session.get(f"{objects}/{quote(item['name'], '')}", params=asked).json(),
-            )
+    lines = map(json.loads, notes.read_text().splitlines())
+    for _, name, state in sorted(lines, key=lambda line: line[0]):
+        yield name, state
 
 
 def wrong(states: list[tuple[str, State]], expected: dict[str, int]) -> list[str]:
