@@ -75,7 +75,7 @@ def measured(url: str, given: argparse.Namespace, environment: Mapping[str, str]
 
 @contextlib.contextmanager
 def bucket() -> Iterator[dict[str, str]]:
-    """Run a Cloud Storage server with a bucket that keeps every version; give the environment that leads to it."""
+    """Run a Cloud Storage server with a bucket; give the environment that leads to it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -95,7 +95,7 @@ def create(url: str, limit: float = 20.0) -> None:
     end = time.monotonic() + limit
     while True:
         try:
-            asked = {"name": BUCKET, "versioning": {"enabled": True}}
+            asked = {"name": BUCKET}
             return requests.post(f"{url}/storage/v1/b?project=p", json=asked, timeout=limit).raise_for_status()
         except requests.ConnectionError:
             if time.monotonic() > end:

@@ -1,7 +1,7 @@
 """Many processes that reserve from one ledger at once, and whether it was right after every single write.
 
 ``python benchmarks/ledger_crowd.py URL --processes 8 --reservations 15`` prints one JSON line. ``URL`` is a folder of
-this machine, or a bucket with object versioning on a server that ``STORAGE_EMULATOR_HOST`` names.
+this machine, or a bucket on a server that ``STORAGE_EMULATOR_HOST`` names.
 
 Each process reserves, begins and releases clusters, one after the other; who is refused asks again. Every state that
 each object of the ledger ever had is then looked at, as the process noted it that wrote it: one that nobody noted would
