@@ -10,8 +10,8 @@ from typing import Any
 from .plain import amounts, fields_of, mapping
 from .prices import Interval, cost
 from .reservation import Reservation, Span
+from .spec import DAY
 
-DAY = 86400.0
 KEPT = 400
 """Days of spending that an account keeps: a year, and the month that is compared with last year's."""
 REMEMBERED = 15 * DAY

@@ -12,6 +12,7 @@ from .errors import ConfigError, PermissionDenied
 from .price_table import Table, current, keep, shipped
 from .prices import is_stale
 from .service_errors import translate
+from .spec import DAY
 
 COMPUTE = "services/6F81-5844-456A"
 """Compute Engine in the catalogue; Dataproc's fee is among its SKUs."""
@@ -20,7 +21,6 @@ PAGE = 5000
 LOGIN = "gcloud auth application-default login"
 NO_TOKEN = "metadata from plugin failed"
 """How gRPC words it when credentials are there and do not hold."""
-DAY = 86400
 LONGEST = 3650 * DAY
 
 

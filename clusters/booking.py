@@ -19,6 +19,7 @@ from .footprint import footprint, reservation_of
 from .held import all_held, held_by, key_of, rate_of
 from .history import Run
 from .ledger import Ledger
+from .prices import HOURS
 from .quotas import Limits, limits_of, pool_of
 from .record import ClusterRecord
 from .reservation import Reservation
@@ -26,7 +27,6 @@ from .runs import keep_run, read_runs, usual_hours
 from .spec import ClusterSpec
 from .standings import check_budgets, ledger_url
 
-HOUR = 3600.0
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Booking:
         wanted = reservation_of(spec, self.key, now + life)
         known = await self._ledger.reconcile(self.owner, all_held(living), wanted.place, seen)
         usual = usual_hours(await read_runs(self._ledger.url, spec.workload))
-        hours = min(spec.lifetime / HOUR, usual or spec.lifetime / HOUR)
+        hours = min(spec.lifetime / HOURS, usual or spec.lifetime / HOURS)
         warning = await check_budgets(self._ledger, known, spec.project, rate_of(spec), hours, now)
         account = await self._ledger.reserve(
             self.owner,
@@ -166,5 +166,5 @@ def _estimate(spec: ClusterSpec, usual: float | None) -> str:
     if not rate:
         return ""
     if usual is None:
-        return f"at most ${rate * spec.lifetime / HOUR:.2f} in {duration_text(spec.lifetime)}"
-    return f"about ${rate * usual:.2f} if it takes {duration_text(round(usual * HOUR))} as {spec.workload} did"
+        return f"at most ${rate * spec.lifetime / HOURS:.2f} in {duration_text(spec.lifetime)}"
+    return f"about ${rate * usual:.2f} if it takes {duration_text(round(usual * HOURS))} as {spec.workload} did"

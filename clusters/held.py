@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .errors import DaskDataprocError, PriceUnknown
+from .errors import DaskDataprocError
 from .footprint import reservation_of
-from .prices import groups_of, price_per_hour, stopped_price_per_hour
 from .record import ClusterRecord
 from .reservation import Reservation, Span
 from .spec import DAY, ClusterSpec
+from .spending import listed
 
 REQUEST = "dask-request"
 """The metadata key that says which request made a cluster: only its maker undoes it; its reservation has that key."""
@@ -52,8 +52,5 @@ def all_held(records: Iterable[ClusterRecord]) -> list[Reservation]:
 
 def rate_of(spec: ClusterSpec, *, stopped: bool = False) -> float:
     """Return the list price in USD per hour, 0 where the list has none: the ledger then counts workers alone."""
-    try:
-        price = stopped_price_per_hour if stopped else price_per_hour
-        return price(groups_of(spec), spec.region).total
-    except PriceUnknown:
-        return 0.0
+    price = listed(spec, stopped=stopped)
+    return price.total if price else 0.0

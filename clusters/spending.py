@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .errors import PriceUnknown
-from .prices import Interval, Price, cost, groups_of, price_per_hour
+from .prices import Interval, Price, cost, groups_of, price, stopped_price_per_hour
 from .spec import ClusterSpec
+
+
+def listed(
+    spec: ClusterSpec, *, workers: int | None = None, secondary: int | None = None, stopped: bool = False
+) -> Price | None:
+    """Return the list price of a cluster of ``spec``, at another size or stopped; None where the list has none."""
+    try:
+        if stopped:
+            return stopped_price_per_hour(groups_of(spec), spec.region)
+        return price(spec, workers=workers, secondary=secondary)
+    except PriceUnknown:
+        return None
 
 
 class Spending:
@@ -24,22 +36,16 @@ class Spending:
     def __init__(self, spec: ClusterSpec, since: float, past: Iterable[Interval] = ()):
         self._spec, self._since = spec, since
         self._past = list(past)
-        self.price = self._price(spec.workers, spec.secondary_workers)
+        self.price = listed(spec)
 
     def resize(self, workers: int, secondary: int, now: float) -> None:
         """Note that from ``now`` on there are so many primary and secondary workers."""
         if self.price is not None:
             self._past.append(Interval(self._since, now, self.price.total))
-        self._since, self.price = now, self._price(workers, secondary)
+        self._since, self.price = now, listed(self._spec, workers=workers, secondary=secondary)
 
     def total(self, now: float) -> float | None:
         """Return USD spent until ``now`` at list prices; None where the list has no price."""
         if self.price is None:
             return None
         return cost([*self._past, Interval(self._since, max(now, self._since), self.price.total)])
-
-    def _price(self, workers: int, secondary: int) -> Price | None:
-        try:
-            return price_per_hour(groups_of(self._spec, workers=workers, secondary=secondary), self._spec.region)
-        except PriceUnknown:
-            return None

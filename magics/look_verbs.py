@@ -124,13 +124,10 @@ def is_stopped(record: ClusterRecord, now: float) -> str:
 
 def _disks(record: ClusterRecord) -> float | None:
     """Return what a stopped cluster costs, USD per hour; None where the list has no price."""
-    from ..clusters.errors import PriceUnknown
-    from ..clusters.prices import groups_of, stopped_price_per_hour
+    from ..clusters.spending import listed
 
-    try:
-        return stopped_price_per_hour(groups_of(record.spec()), record.region).total
-    except PriceUnknown:
-        return None
+    price = listed(record.spec(), stopped=True)
+    return price.total if price else None
 
 
 def _idle_life(record: ClusterRecord, now: float) -> list[tuple[str, str]]:

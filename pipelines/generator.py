@@ -10,9 +10,9 @@ from string import Template
 from ..clusters.autoscaling import policy_uri
 from ..clusters.dataproc_config import environment_folder
 from ..clusters.environment import kernel_environment
-from ..clusters.errors import PriceUnknown
-from ..clusters.prices import as_of, groups_of, price_per_hour
+from ..clusters.prices import as_of
 from ..clusters.spec import ClusterSpec
+from ..clusters.spending import listed
 from .literals import exploded, literal, text
 from .metadata import Job, read_job
 from .notebook import COST, Notebook, kernel_of, read_notebook
@@ -194,24 +194,17 @@ def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) ->
     if environment and not spec.staging.startswith("file://"):
         told = {"dask-environment": environment_folder(spec, environment)}
         cluster["config"]["gce_cluster_config"]["metadata"] |= told
+    price = listed(spec)
     labels = cluster["labels"] | {"owner": _label(job.owner), "notebook": _label(stem)}
     return {
         "project": text(project or PROJECT),
         "region": text(region_said),
         "labels": literal(labels, used=len("LABELS = ")),
-        "price": literal(_price(spec, region)),
+        "price": literal(price.total if price else None),
         "prices": text(as_of()),
         "cost_key": COST,
         "cluster": literal(cluster["config"], used=len("CLUSTER = ")),
     }
-
-
-def _price(spec: ClusterSpec, region: str) -> float | None:
-    """Return what the cluster costs at the size that is asked for, USD per hour; None where the list has no price."""
-    try:
-        return price_per_hour(groups_of(spec), region).total
-    except PriceUnknown:
-        return None
 
 
 def _label(value: str) -> str:
