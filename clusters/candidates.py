@@ -11,6 +11,7 @@ from typing import Any
 from .dataset import Estimate
 from .forecast import PARTITION, PASSING, SPILL_AT, START, Capacity, Forecast, capacity
 from .prices import as_of, groups_of, price_per_hour
+from .rightsizing import PREEMPTIBLE
 from .sizes import LEAST
 from .spec import ClusterSpec
 
@@ -22,8 +23,6 @@ SPILLING = 3.5
 took 3 times as long here (57 s in place of 18 s)."""
 SHARES = (0.3, 0.4, 0.3)
 """Weights of low, mid and high of an estimate, for the mean of what depends on it (Swanson's rule)."""
-SPOT_SHARE = 0.5
-"""ADR-003's preemptible share."""
 SPOT_FROM = 4
 """Workers from which on some are spot: Dataproc wants two that are not."""
 
@@ -45,7 +44,7 @@ def candidates(region: str, most: int, *, spot: bool) -> Iterator[Candidate]:
         single, master, each, spot_each = _prices(machine, region, as_of())
         yield Candidate(machine, 0, 0, capacity(machine, 1), single)
         for workers in range(LEAST, most + 1):
-            cheap = int(workers * SPOT_SHARE) if spot and workers >= SPOT_FROM else 0
+            cheap = int(workers * PREEMPTIBLE / 100) if spot and workers >= SPOT_FROM else 0
             price = master + (workers - cheap) * each + cheap * spot_each
             yield Candidate(machine, workers, cheap, capacity(machine, workers), price)
 

@@ -10,10 +10,11 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ..init_actions.shape import worker_shape
 from .dataset import Estimate, Input, in_words
+from .history import Run
 from .machines import known_type
 
 GB = 1e9
@@ -68,50 +69,6 @@ LEAST_BUSY = 0.01
 """CPU efficiency below which it was not measured rather than so small."""
 
 
-class PastRun(Protocol):
-    """What is taken of a run in the history."""
-
-    @property
-    def workers(self) -> int:
-        """Machines that did the work."""
-        ...
-
-    @property
-    def machine(self) -> str:
-        """Their type."""
-        ...
-
-    @property
-    def input_bytes(self) -> float:
-        """Bytes that were read, as they are stored."""
-        ...
-
-    @property
-    def seconds(self) -> float:
-        """From the first task to the last."""
-        ...
-
-    @property
-    def peak_memory(self) -> float:
-        """Bytes of all workers at the worst moment."""
-        ...
-
-    @property
-    def worker_peak(self) -> float:
-        """Bytes of the machine that held most."""
-        ...
-
-    @property
-    def cpu_efficiency(self) -> float:
-        """CPU time by the time of the workers' threads, 0 to 1."""
-        ...
-
-    @property
-    def ok(self) -> bool:
-        """Whether it came to its end."""
-        ...
-
-
 class Capacity(NamedTuple):
     """What the Dask workers of a cluster have together: threads, and bytes of memory."""
 
@@ -159,7 +116,7 @@ def capacity(machine: str, count: int) -> Capacity:
     return Capacity(count * shape.threads, count * shape.memory)
 
 
-def forecast(input: Input, workload: str, history: Iterable[PastRun] = ()) -> Forecast:
+def forecast(input: Input, workload: str, history: Iterable[Run] = ()) -> Forecast:
     """Return what a job of ``workload`` on ``input`` will need.
 
     Parameters
@@ -200,24 +157,24 @@ def _prior(input: Input, workload: str) -> Forecast:
     )
 
 
-def _usable(run: PastRun) -> bool:
+def _usable(run: Run) -> bool:
     return run.input_bytes > 0 and run.seconds >= SHORTEST and _threads(run) > 0
 
 
-def _order(run: PastRun) -> tuple[float, ...]:
+def _order(run: Run) -> tuple[float, ...]:
     """Return what sorts runs, so that sums of floats do not depend on the order they came in."""
     return (run.input_bytes, run.seconds, run.peak_memory, run.worker_peak, run.cpu_efficiency, _threads(run), run.ok)
 
 
-def _threads(run: PastRun) -> int:
+def _threads(run: Run) -> int:
     return _capacity(run).threads
 
 
-def _capacity(run: PastRun) -> Capacity:
+def _capacity(run: Run) -> Capacity:
     return capacity(run.machine, max(1, run.workers))
 
 
-def _memory(prior: Estimate, runs: Sequence[PastRun], size: float) -> tuple[Estimate, int]:
+def _memory(prior: Estimate, runs: Sequence[Run], size: float) -> tuple[Estimate, int]:
     """Return the memory needed as ``runs`` and, a little, ``prior`` have it; and in how many the workers were full."""
     logs, weights, full = [math.log(max(prior.mid, 1.0))], [PRIOR_MEMORY], 0
     for run in runs:
@@ -234,7 +191,7 @@ def _memory(prior: Estimate, runs: Sequence[PastRun], size: float) -> tuple[Esti
     return (Estimate.about(math.exp(mid), error) if len(logs) > 1 else prior), full
 
 
-def _timed(learned: Forecast, runs: Sequence[PastRun], size: float) -> Forecast:
+def _timed(learned: Forecast, runs: Sequence[Run], size: float) -> Forecast:
     """Return the forecast with work and serial time fitted to ``runs``.
 
     Notes
@@ -264,11 +221,11 @@ def _timed(learned: Forecast, runs: Sequence[PastRun], size: float) -> Forecast:
     return replace(learned, work=Estimate.about(work, error), serial=Estimate.about(serial, error))
 
 
-def _used(run: PastRun, pieces: int | None) -> float:
+def _used(run: Run, pieces: int | None) -> float:
     return min(_threads(run), pieces or math.inf)
 
 
-def _closeness(run: PastRun, size: float) -> float:
+def _closeness(run: Run, size: float) -> float:
     """Return what a run counts: 1 of this size, a half where it was 2.7 times larger or smaller."""
     return 1 / (1 + math.log(max(size, 1) / run.input_bytes) ** 2)
 
@@ -299,7 +256,7 @@ def _least_squares(rows: Sequence[tuple[float, float, float]]) -> tuple[float, f
     return (first / wide, 0.0) if y <= 0 else (x / wide, y / high)
 
 
-def _learned(runs: Sequence[PastRun], memory: Estimate, input: Input) -> str:
+def _learned(runs: Sequence[Run], memory: Estimate, input: Input) -> str:
     times = memory.mid / input.decoded.mid if input.decoded.mid else 0
     count = "one run" if len(runs) == 1 else f"{len(runs)} runs"
     return f"from {count} of this workload: {in_words(memory.mid)} of memory, {times:.1f} times the data"

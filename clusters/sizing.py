@@ -15,7 +15,8 @@ from .candidates import Candidate, candidates, mean_log, seconds
 from .dataset import Estimate, Input, in_words
 from .errors import SpecError
 from .fields import refusal
-from .forecast import GB, SPILL_AT, Forecast, PastRun, capacity, forecast
+from .forecast import GB, SPILL_AT, Forecast, capacity, forecast
+from .history import Run
 from .price_table import about
 from .prices import Price, groups_of, price_per_hour
 from .sizes import LEAST
@@ -94,7 +95,7 @@ class Sizing:
 def size(
     input: Input,
     workload: str,
-    history: Iterable[PastRun] = (),
+    history: Iterable[Run] = (),
     region: str = FIELDS["region"].default,
     *,
     deadline: float | None = None,
@@ -132,9 +133,7 @@ def size(
     return _answer(input, workload, region, job, best, (*why, *_said(input)), alone)
 
 
-def by_adr(
-    input: Input, workload: str, history: Iterable[PastRun] = (), region: str = FIELDS["region"].default
-) -> Sizing:
+def by_adr(input: Input, workload: str, history: Iterable[Run] = (), region: str = FIELDS["region"].default) -> Sizing:
     """Return ADR-003's cluster for the same job; its time and cost are reckoned as those of `size`."""
     job = forecast(input, workload, history)
     gigabytes = input.bytes / GB

@@ -142,6 +142,18 @@ def _working_folder(process: psutil.Process) -> str:
 
 
 @pytest.fixture(scope="session")
+def runs() -> Callable[[psutil.Process], bool]:
+    """Say whether a process runs; one may end while it is looked at."""
+
+    def runs(process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    return runs
+
+
+@pytest.fixture(scope="session")
 def new_laptop() -> Iterator[Callable[..., Laptop]]:
     """Makes laptops: ``new_laptop(emulator__clock_scale="60")``. At the end nothing may run on any of them."""
     made: list[Laptop] = []

@@ -171,18 +171,6 @@ def living(pid: int, created: float) -> psutil.Process | None:
     return None
 
 
-@pytest.fixture
-def runs() -> Callable[[psutil.Process], bool]:
-    """Say whether a process runs; one may end while it is looked at."""
-
-    def runs(process: psutil.Process) -> bool:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        return False
-
-    return runs
-
-
 def delete_if_there(delete: Callable[[str], None], name: str) -> None:
     """Delete a cluster that may just be going by itself."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -12,7 +11,6 @@ import time
 import uuid
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 from google.api_core import exceptions
@@ -53,17 +51,6 @@ def traces(host: str) -> dict[str, str]:
     for kind, command in commands.items():
         found[kind] = subprocess.run(["sh", "-c", command], capture_output=True, text=True).stdout
     return {kind: text for kind, text in found.items() if text}
-
-
-def living(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in processes if lives(process)]
-
-
-def lives(process: psutil.Process) -> bool:
-    """Whether it runs; one may end while it is looked at."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def test_three_nodes_boot_with_addresses_names_and_metadata_of_their_own(lab, cluster):
@@ -176,13 +163,13 @@ def test_a_metadata_server_that_answers_503_at_first_or_is_slow_only_costs_time(
         lab.run(node, "test -e /var/lib/ran")
 
 
-def test_a_node_without_power_is_gone_at_once_and_the_next_gets_its_name(lab, cluster):
+def test_a_node_without_power_is_gone_at_once_and_the_next_gets_its_name(lab, cluster, runs):
     lab.create(cluster)
     node = f"{cluster}-w-1"
     running = lab.processes(node)
     assert "systemd" in {process.info["name"] for process in running}
     lab.cut_power(node)
-    lab.until(lambda: not living(running), 5)
+    lab.until(lambda: not any(map(runs, running)), 5)
     lab.resize(cluster, RESIZED)
     assert lab.run(f"{cluster}-m", f"ping -c 1 -W 5 {node} >/dev/null && echo back") == "back"
     assert lab.run(f"{cluster}-m", f"getent hosts {node} | wc -l") == "1"
@@ -235,7 +222,7 @@ def test_nodes_outlive_a_killed_emulator_and_the_next_adopts_them(new_lab):
     assert not traces(lab.host)
 
 
-def test_a_deleted_cluster_leaves_nothing_and_a_stopped_emulator_no_network(new_lab):
+def test_a_deleted_cluster_leaves_nothing_and_a_stopped_emulator_no_network(new_lab, runs):
     forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
     lab = new_lab(emulator__internet="true")
     with lab.laptop.here():
@@ -245,7 +232,7 @@ def test_a_deleted_cluster_leaves_nothing_and_a_stopped_emulator_no_network(new_
         running = lab.processes(*nodes_of("gone"))
         assert len(running) > 9
         lab.delete("gone")
-        lab.until(lambda: not living(running), 5)
+        lab.until(lambda: not any(map(runs, running)), 5)
         assert set(traces(lab.host)) == {"links", "routes", "tables"}
         emulator_stop()
     lab.until(lambda: not lab.laptop.processes(), 5)
