@@ -74,8 +74,15 @@ def wheel(tmp_path_factory) -> list[str]:
 def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel):
     folders = {package.partition(".")[2] for package in PROJECT["tool"]["setuptools"]["packages"]} - {""}
     inside = {name for name in repository_files() if PurePosixPath(name).parts[0] in folders}
-    expected = {f"dask_dataproc/{name}" for name in inside | {"__init__.py", "py.typed"}}
-    assert {name for name in wheel if ".dist-info/" not in name} == expected
+    shared = {file for files in PROJECT["tool"]["setuptools"]["data-files"].values() for file in files}
+    expected = {f"dask_dataproc/{name}" for name in (inside - shared) | {"__init__.py", "py.typed"}}
+    assert {name for name in wheel if ".dist-info/" not in name and ".data/" not in name} == expected
+
+
+def test_the_wheel_brings_what_jupyter_and_dask_look_for(wheel):
+    shared = PROJECT["tool"]["setuptools"]["data-files"]
+    placed = {f"{folder}/{PurePosixPath(file).name}" for folder, files in shared.items() for file in files}
+    assert {name.partition(".data/data/")[2] for name in wheel if ".data/" in name} == placed
 
 
 def test_every_folder_of_the_package_says_what_lives_there_and_what_may_not():
