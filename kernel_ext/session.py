@@ -190,9 +190,12 @@ class Session:
 
         try:
             cluster = DataprocCluster.from_name(own.name, project=own.project, region=own.region, keep=own.keep)
-        except (ClusterNotFound, ClusterFailed):
+        except ClusterNotFound:
             self._forget()
             return gone(own)
+        except ClusterFailed as error:
+            self._forget()
+            return f"{own.name} is lost: {error.message}; {error.hint or '%dask_cluster up makes another'}"
         except DaskDataprocError as error:
             return f"{own.name} is not reached: {error.message}; %dask_cluster attach {own.name} tries again"
         if cluster.record.uuid != own.uuid:  # somebody else's, under the name that ours had

@@ -75,11 +75,12 @@ def test_who_waits_for_a_cluster_that_fails_is_told_why_in_two_lines(laptop, liv
     live.run("%dask_cluster down")
 
 
-def test_a_kernel_restarted_meanwhile_finds_what_its_last_one_began(laptop, live, faults, name):
+@pytest.mark.parametrize("end", ["restart", "kill"])
+def test_the_next_kernel_finds_what_the_last_one_began(laptop, live, faults, name, end):
     faults.ask("slow-create", seconds=3)
     live.run(f"%dask_cluster up --name {name}")
     laptop.until(lambda: name in laptop.clusters())
-    live.restart()
+    getattr(live, end)()
     live.run(LOAD)
     assert live.run("%dask_cluster up").text.startswith(f"{name} is up: 2 workers")
     assert live.run("client.submit(sum, [1, 2]).result()").text == "3"
@@ -99,3 +100,16 @@ def test_a_kernel_shut_down_meanwhile_leaves_nothing(laptop, live, faults, name)
 def test_json_is_waited_for(live, name):
     assert f'"name": "{name}"' in live.run(f"%dask_cluster up --json --name {name}").text
     live.run("%dask_cluster down")
+
+
+def test_what_failed_while_no_kernel_was_there_is_said_to_be_lost(laptop, live, faults, name):
+    faults.ask("slow-create", seconds=2)
+    faults.ask("stockout", times=99)
+    live.run(f"%dask_cluster up --name {name}")
+    laptop.until(lambda: name in laptop.clusters())
+    live.kill()
+    laptop.until(lambda: laptop.clusters()[name].status == "ERROR")
+    live.run(LOAD)
+    live.run("%dask_cluster list")
+    assert f"{name} is lost: {name} exists and is ERROR" in live.said
+    live.run(f"%dask_cluster down {name}")
