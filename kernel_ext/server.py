@@ -6,11 +6,17 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ..clusters.config import setting
 from .aside import Aside
 from .known import Known
+from .targets import Targets
 
 BASE_URL = "DASK_DATAPROC_BASE_URL"
 """The variable in which a Jupyter server tells its kernels the path that all its addresses begin with."""
+LINK = "DASK_DATAPROC__DASHBOARD_LINK"
+"""The variable in which it tells them where a browser finds a cluster's dashboard: dask config's, and so ours."""
+PLACE = "proxy/dask-dataproc"
+"""Where the dashboards are, under the path that all addresses begin with."""
 SETTING = "dask_dataproc"
 """The key of `Side` in the settings of the server's web application, for handlers."""
 
@@ -23,14 +29,29 @@ class Side:
     ----------
     aside : Aside
     known : Known
+    targets : Targets
     """
 
     aside: Aside
     known: Known
+    targets: Targets
 
 
 def begin(app: Any) -> None:
     """Have ``app``, a running ``ServerApp``, answer for us."""
-    os.environ[BASE_URL] = app.web_app.settings["base_url"]
+    from . import proxy, rest
+
+    base_url = app.web_app.settings["base_url"]
+    _tell_kernels(base_url)
     aside = Aside()
-    app.web_app.settings[SETTING] = Side(aside, Known(aside))
+    known = Known(aside)
+    app.web_app.settings[SETTING] = Side(aside, known, Targets(aside, known))
+    routes = [(proxy.ROUTE, proxy.DashboardHandler), (rest.ROUTE, rest.ClustersHandler)]
+    app.web_app.add_handlers(".*$", [(base_url + path, handler) for path, handler in routes])
+
+
+def _tell_kernels(base_url: str) -> None:
+    inherited = BASE_URL in os.environ  # from a Jupyter server in whose terminal this one was started
+    os.environ[BASE_URL] = base_url
+    if inherited or not setting("dashboard-link"):
+        os.environ[LINK] = f"{base_url}{PLACE}/{{name}}/status"
