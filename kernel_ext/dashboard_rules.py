@@ -10,7 +10,6 @@ from ipaddress import IPv4Address
 from urllib.parse import unquote
 
 from ..clusters.errors import DashboardRefused
-from ..clusters.spec import LOCAL
 
 PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+", re.ASCII)
 """A path as RFC 3986 has it, and nothing else: no backslash, no control character, nothing beyond ASCII."""
@@ -80,11 +79,11 @@ def place_here(said: str, asked: str, origin: str, prefix: str) -> str:
     return prefix + path_there(path) + mark + query_there(query)
 
 
-def origin_of(dashboard: str, project: str) -> str:
-    """Return the ``scheme://host:port`` of ``dashboard``, an address that a cluster of ``project`` gives as its own.
+def origin_of(dashboard: str, *, local: bool) -> str:
+    """Return the ``scheme://host:port`` of ``dashboard``, an address that a cluster gives as its own.
 
     A cluster of the cloud has TLS and an address of a network's; this machine's own, and those that clouds keep their
-    secrets at, are none. The emulator's may be on loopback.
+    secrets at, are none. One of the emulator's (``local``) may be on loopback.
 
     Raises
     ------
@@ -96,20 +95,20 @@ def origin_of(dashboard: str, project: str) -> str:
         host = IPv4Address(found["host"]) if found else None
     except ValueError:
         host = None
-    if found is None or host is None or not _fits(host, found["scheme"], project):
+    if found is None or host is None or not _fits(host, found["scheme"], local):
         allowed = "https://ADDRESS:PORT in the cluster's network"
         raise DashboardRefused(f"dashboard {dashboard[:80]!r}: refused, allowed is {allowed}")
     return dashboard
 
 
-def may_stage(staging: str, project: str) -> bool:
-    """Return whether the keys of a cluster of ``project`` may be read from ``staging``, which its metadata names."""
-    return staging.startswith(("gs://", "file://") if project == LOCAL else "gs://")
+def may_stage(staging: str, *, local: bool) -> bool:
+    """Return whether a cluster's keys may be read from ``staging``, which its metadata names."""
+    return staging.startswith(("gs://", "file://") if local else "gs://")
 
 
-def _fits(host: IPv4Address, scheme: str, project: str) -> bool:
+def _fits(host: IPv4Address, scheme: str, local: bool) -> bool:
     if host.is_loopback:
-        return project == LOCAL
+        return local
     nobodys = host.is_link_local or host.is_multicast or host.is_unspecified or host.is_reserved
     return scheme == "https" and not nobodys
 

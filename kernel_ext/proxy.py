@@ -7,28 +7,35 @@ goes is held by `dask_dataproc.kernel_ext.dashboard_rules`; of the headers only 
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.utils import url_path_join
 from jupyter_server_proxy.handlers import ProxyHandler
 from tornado import web
-from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httpclient import HTTPClientError
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClosedError, WebSocketError, websocket_connect
 
-from ..clusters.errors import ClusterBusy, ClusterNotFound, DashboardRefused, DaskDataprocError, WaitTimeout
-from ..clusters.spec import NAME
+from ..clusters.errors import (
+    ClusterBusy,
+    ClusterNotFound,
+    DashboardRefused,
+    DashboardUnreachable,
+    DaskDataprocError,
+    WaitTimeout,
+)
 from .dashboard_rules import path_there, place_here, query_there
 from .server import PLACE, SETTING, Side
-from .targets import CONNECT, Target
 
-ROUTE = rf"{PLACE}/(?P<name>{NAME.replace('(', '(?:')})(?:/.*|)"
+if TYPE_CHECKING:
+    from .targets import Target
+
+ROUTE = rf"{PLACE}/(?P<name>[a-z][-a-z0-9]*)(?:/.*|)"
+"""What a cluster's name is made of; which there are, the server knows."""
 ASKED = ("Accept", "Accept-Language", "If-Modified-Since")
 """Headers of a browser's request that the dashboard is told; a cookie or a token of Jupyter's is none."""
 ANSWERED = ("Content-Type", "Content-Encoding", "Cache-Control", "Expires", "Last-Modified", "Content-Disposition")
 """Headers of the dashboard's answer that the browser is told; a cookie is none."""
-ANSWER = 60.0
-"""Seconds that the dashboard has to answer."""
 MESSAGE = 64 << 20
 """Bytes of a page, or of a message of a plot, at most."""
 STATUS: dict[type[DaskDataprocError], int] = {
@@ -65,18 +72,12 @@ class DashboardHandler(ProxyHandler):
 
     async def http_get(self, *_: Any, **__: Any) -> None:
         """Answer with a page of the dashboard."""
-        request = HTTPRequest(
-            self.target.origin + self.path,
-            headers={key: self.request.headers[key] for key in ASKED if key in self.request.headers},
-            follow_redirects=False,
-            decompress_response=False,
-            **self._bounds(),
-        )
+        told = {key: self.request.headers[key] for key in ASKED if key in self.request.headers}
         try:
             with self.target.used():
                 client = SimpleAsyncHTTPClient(force_instance=True, max_body_size=MESSAGE, max_buffer_size=2 * MESSAGE)
                 with contextlib.closing(client):
-                    answer = await client.fetch(request, raise_error=False)
+                    answer = await client.fetch(self.target.request(self.path, headers=told), raise_error=False)
             self._answer(answer)
         except LOST as error:
             self._side.targets.lose(self.target)
@@ -87,11 +88,10 @@ class DashboardHandler(ProxyHandler):
     async def open(self, *_: Any, **__: Any) -> None:
         """Join a web socket of the browser with one of the dashboard."""
         self._open_way = contextlib.ExitStack()
-        request = HTTPRequest("ws" + self.target.origin.removeprefix("http") + self.path, **self._bounds())
         try:
             self._open_way.enter_context(self.target.used())
             self.ws = await websocket_connect(
-                request,
+                self.target.request(self.path, socket=True),
                 on_message_callback=self._pass_back,
                 subprotocols=self._requested_subprotocols,
                 max_message_size=MESSAGE,
@@ -133,10 +133,6 @@ class DashboardHandler(ProxyHandler):
         known = "Origin" in headers or self.skip_check_origin() or self.allow_origin == "*"
         return known or headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
 
-    def _bounds(self) -> dict[str, Any]:
-        keys = {"ssl_options": self.target.keys} if self.target.keys else {}
-        return {"connect_timeout": CONNECT, "request_timeout": ANSWER, **keys}
-
     def _answer(self, answer: Any) -> None:
         self.set_status(answer.code, answer.reason)
         for key in ANSWERED:
@@ -164,11 +160,7 @@ class DashboardHandler(ProxyHandler):
 
 
 def _lost(name: str, error: Exception) -> DaskDataprocError:
-    from ..clusters.errors import DashboardUnreachable
-
     if getattr(error, "code", None) == 599 and "imeout" in str(error):
-        return WaitTimeout(
-            f"{name}: its dashboard has not answered within {ANSWER:.0f} s", f"%dask_cluster status {name}"
-        )
+        return WaitTimeout(f"{name}: its dashboard has not answered in time", f"%dask_cluster status {name}")
     why = " ".join(str(error).split())[:200] or type(error).__name__
     return DashboardUnreachable(f"{name}: its dashboard does not answer: {why}", f"%dask_cluster status {name}")

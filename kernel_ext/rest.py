@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
 from ..clusters.errors import DaskDataprocError
-from ..clusters.record import ClusterRecord
-from ..clusters.spending import listed
 from .server import PLACE, SETTING, Side
+
+if TYPE_CHECKING:
+    from ..clusters.record import ClusterRecord
 
 ROUTE = "dask-dataproc/clusters"
 
@@ -53,6 +54,8 @@ def told(record: ClusterRecord, base_url: str) -> dict[str, Any]:
 
 def price_of(record: ClusterRecord) -> float | None:
     """Return what the cluster costs as it is, USD per hour at list prices; None where nobody can say."""
+    from ..clusters.spending import listed
+
     try:
         price = listed(record.spec(), stopped=record.status == "STOPPED")
     except DaskDataprocError:  # made by something else, or by a later version of this

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from tornado.httpclient import HTTPRequest
+
 from ..clusters.errors import ClusterBusy, DashboardRefused, DashboardUnreachable
 from ..clusters.record import ClusterRecord
+from ..clusters.spec import LOCAL
 from .aside import Aside
 from .dashboard_rules import may_stage, origin_of
 from .known import Known
@@ -20,6 +23,8 @@ PUBLISHED = 5.0
 """Seconds to read where the dashboard is; of a cluster that comes up it is not written yet."""
 CONNECT = 3.0
 """Seconds until a dashboard counts as not reachable without a tunnel."""
+ANSWER = 60.0
+"""Seconds that a dashboard has to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,19 @@ class Target:
     origin: str
     keys: ssl.SSLContext | None = field(repr=False)
     tunnel: Tunnel | None = field(repr=False, default=None)
+
+    def request(self, path: str, *, socket: bool = False, headers: Mapping[str, str] | None = None) -> HTTPRequest:
+        """Return the request of ``path``, with the keys and within the bounds; of a web socket with ``socket``."""
+        origin = "ws" + self.origin.removeprefix("http") if socket else self.origin
+        return HTTPRequest(
+            origin + path,
+            headers=dict(headers or {}),
+            connect_timeout=CONNECT,
+            request_timeout=ANSWER,
+            follow_redirects=False,
+            decompress_response=False,
+            ssl_options=self.keys,
+        )
 
     @property
     def alive(self) -> bool:
@@ -109,10 +127,11 @@ class Targets:
             tunnel.end()
 
     async def _open(self, record: ClusterRecord) -> Target:
-        if not may_stage(record.staging, record.project):
+        local = record.project == LOCAL
+        if not may_stage(record.staging, local=local):
             raise DashboardRefused(f"{record.name}: its keys lie at {record.staging[:80]!r}, allowed is gs://BUCKET/…")
         said, keys = await self._aside.do(lambda: _read(record))
-        origin = origin_of(said, record.project)
+        origin = origin_of(said, local=local)
         at = urlsplit(origin)
         assert at.hostname is not None
         assert at.port is not None

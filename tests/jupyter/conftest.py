@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass
 class JupyterServer:
-    """A server that listens on loopback, and whoever talks to it: by its token, by a browser's cookie, or by nothing."""
+    """A server on loopback, and whoever talks to it: with its token, with a browser's cookie, or with nothing."""
 
     port: int
     pid: int
@@ -65,8 +65,10 @@ class JupyterServer:
         finally:
             connection.close()
 
-    def dashboard(self, name: str, path: str = "/", headers: dict[str, str] | None = None, method: str = "GET") -> Answer:
-        """Ask for a page of a cluster's dashboard."""
+    def dashboard(
+        self, name: str, path: str = "/", headers: dict[str, str] | None = None, method: str = "GET"
+    ) -> Answer:
+        """Ask for a page of a dashboard."""
         return self.ask(f"{BASE}proxy/dask-dataproc/{name}{path}", headers, method)
 
     def cookie(self) -> dict[str, str]:
