@@ -87,7 +87,7 @@ def visible(records: Iterable[ClusterRecord], me: str) -> list[ClusterRecord]:
 
 
 def places() -> list[tuple[str, str]]:
-    """Return the projects and regions to look in: the configured one, and those of this user's notebooks.
+    """Return the projects and regions to look in: the configured one, and those of this user's records.
 
     The emulator's is not one while no emulator runs: looking starts none.
     """
@@ -96,7 +96,8 @@ def places() -> list[tuple[str, str]]:
 
 
 def _noted() -> Iterable[tuple[str, str]]:
-    for path in sorted((state_dir() / "sessions").glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            said = json.loads(path.read_text())
-            yield said["project"], said["region"]
+    for made in ("sessions", "sidebar"):
+        for path in sorted((state_dir() / made).glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                said = json.loads(path.read_text())
+                yield said["project"], said["region"]

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from . import sidebar
 from .aside import Aside
 from .known import Known
 
@@ -33,4 +34,5 @@ def begin(app: Any) -> None:
     """Have ``app``, a running ``ServerApp``, answer for us."""
     os.environ[BASE_URL] = app.web_app.settings["base_url"]
     aside = Aside()
-    app.web_app.settings[SETTING] = Side(aside, Known(aside))
+    side = app.web_app.settings[SETTING] = Side(aside, Known(aside))
+    sidebar.begin(app, side.aside, side.known)
