@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from . import sidebar
+from . import sidebar_opening
 from .aside import Aside
 from .known import Known
 
@@ -35,4 +35,4 @@ def begin(app: Any) -> None:
     os.environ[BASE_URL] = app.web_app.settings["base_url"]
     aside = Aside()
     side = app.web_app.settings[SETTING] = Side(aside, Known(aside))
-    sidebar.begin(app, side.aside, side.known)
+    sidebar_opening.begin(app, side.aside, side.known)

@@ -6,7 +6,6 @@ Labels in Dataproc, and for those made here records on disk, are the truth: it i
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import dask.config
 from tornado.ioloop import IOLoop
 
 from ..clusters.config import LOCAL, place, user
-from ..clusters.errors import ClusterBusy, ConfigError
+from ..clusters.errors import ClusterBusy
 from ..clusters.record import ClusterRecord
 from .aside import Aside
 from .known import Known
@@ -26,11 +25,10 @@ from .sidebar_cluster import SidebarCluster
 from .sidebar_hand import Hand
 from .sidebar_made import Made, MadeFile, all_made, left
 from .sidebar_manager import Shown
+from .sidebar_opening import sidebar
 
 NEAR, FAR = 2.0, 10.0
 """Seconds between two looks at least: on this machine, and in the cloud."""
-SETTLED = 5.0
-"""Seconds after which a server that starts takes over what the last one held, if nobody looks before."""
 AGAIN = 60.0
 """Seconds until a lease that could not be taken over is tried again."""
 
@@ -53,27 +51,21 @@ class Sidebar:
     known : Known
     base_url : str
     log : logging.Logger
+    shown : Shown, optional
+        The lines; None in a server that does not load dask-labextension.
     """
 
-    def __init__(self, aside: Aside, known: Known, base_url: str, log: Any):
+    def __init__(self, aside: Aside, known: Known, base_url: str, log: Any, shown: Shown | None):
         self._aside, self._known, self._base_url, self._log = aside, known, base_url, log
         self._clusters: list[SidebarCluster] = []
         self._gone: set[str] = set()
-        self._shown: Shown | None = None
+        self._shown = shown
         self._around = Around("", ("", ""), [])
         self._looked, self._pause, self._looking = -FAR, NEAR, False
         self._said: dict[str, str] = {}
         self._unanswered: set[str] = set()
         self._doing: set[asyncio.Future[None]] = set()
         self._new = asyncio.Lock()
-
-    def open(self) -> None:
-        """Show in dask-labextension's sidebar, if this server has it, and take over what the last server held."""
-        module = sys.modules.get("dask_labextension.manager")
-        if module is not None:
-            self._shown = Shown(module.manager, self.looked)
-        if all_made():
-            IOLoop.current().call_later(SETTLED, self.looked)
 
     # -- NEW
 
@@ -219,16 +211,6 @@ def _is(made: Made, hand: Hand) -> bool:
     return same and record is not None and record.owner == user()
 
 
-_sidebar: Sidebar | None = None
-
-
-def begin(app: Any, aside: Aside, known: Known) -> None:
-    """Have the sidebar of ``app``, a ``ServerApp`` that is loading its extensions, show the clusters there are."""
-    global _sidebar
-    _sidebar = Sidebar(aside, known, app.web_app.settings["base_url"], app.log)
-    IOLoop.current().add_callback(_sidebar.open)
-
-
 async def new_cluster(*, asynchronous: bool = True, **fields: Any) -> SidebarCluster:
     """Begin to make a cluster like the last one that was asked for, and return what stands for it in the sidebar.
 
@@ -248,8 +230,4 @@ async def new_cluster(*, asynchronous: bool = True, **fields: Any) -> SidebarClu
     ClusterBusy
         One is being made already.
     """
-    if _sidebar is None:
-        raise ConfigError(
-            "dask_dataproc.kernel_ext is not loaded here", "jupyter server extension enable dask_dataproc"
-        )
-    return await _sidebar.new(fields)
+    return await (await sidebar()).new(fields)

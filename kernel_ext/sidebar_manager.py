@@ -6,9 +6,10 @@ tests/unit/test_sidebar_contract.py holds what is relied on here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .sidebar_words import Bounds
+if TYPE_CHECKING:
+    from .sidebar_words import Bounds
 
 Kind = TypeVar("Kind")
 
