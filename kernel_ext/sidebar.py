@@ -193,7 +193,7 @@ async def _begin(hand: Hand, fields: dict[str, Any], adapt: dict[str, Any]) -> N
         One is.
     """
     for made in all_made():
-        if not made.uuid:
+        if not made.ready:
             raise ClusterBusy(f"{made.name} is being created: wait until it is ready, or shut it down")
     await hand.make(last_spec() | fields, adapt)
 

@@ -15,7 +15,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..clusters.cluster import DataprocCluster
 from ..clusters.errors import ClusterFailed, ClusterNotFound, DaskDataprocError
+from ..clusters.fleet import remove_cluster
 from ..clusters.record import ClusterRecord
 from ..clusters.sizes import adaptable, adapts
 from ..clusters.spec import ClusterSpec
@@ -23,7 +25,6 @@ from .sidebar_made import Made, MadeFile, begun
 from .sidebar_words import Bounds, expected, registered, short
 
 if TYPE_CHECKING:
-    from ..clusters.cluster import DataprocCluster
     from ..clusters.phases import Phase
 
 log = logging.getLogger(__name__)
@@ -135,8 +136,6 @@ class Hand:
         SpecError, ConfigError
             That cannot be; nothing was begun.
         """
-        from ..clusters.cluster import DataprocCluster
-
         cluster = DataprocCluster(fields, asynchronous=True, on_phase=self._note)
         if adapt:
             adaptable(cluster.spec, adapt.get("minimum"), adapt.get("maximum"))
@@ -164,7 +163,7 @@ class Hand:
             return
         self._saw(cluster.record)
         self.coming = False
-        file.write(replace(file.made or Made("", *self.place), name=self.name, uuid=self.uuid))
+        file.write(Made(self.name, *self.place, self.uuid, ready=True))
         if self._when_ready is not None:
             await self._when_ready()
 
@@ -175,19 +174,18 @@ class Hand:
             self._cluster, self._file = None, None
             self.trouble = f"its lease is not held: {short(str(error))}"
             if file.made and self.record and self.record.status != "CREATING":
-                file.write(replace(file.made, uuid=self.uuid))  # it keeps nobody from making another
+                file.write(replace(file.made, ready=True))  # it keeps nobody from making another
             file.release()
             return
         self.trouble = ""
         self._saw(cluster.record)
-        file.write(Made(self.name, *self.place, self.uuid))
+        file.write(Made(self.name, *self.place, self.uuid, ready=True))
 
     def _note(self, phase: Phase) -> None:
         self.phase = phase
-        cluster, file = self._cluster, self._file
-        if self.coming and cluster and file and file.made and cluster.name != file.made.name:
-            self._spec = cluster.spec  # a stopped one was started instead
-            file.write(replace(file.made, name=cluster.name))
+        if phase.name == "boot" and phase.seconds is None and self._cluster is not None and self._file is not None:
+            self._spec = self._cluster.spec  # of another name, if a stopped one was started instead
+            self._file.write(Made(self.name, *self.place, self._cluster.uuid))
 
     # -- what is done with it
 
@@ -204,8 +202,7 @@ class Hand:
             self._when_ready = partial(self._later, f"not scaled to {n}", self.scale, n)
             return
         async with self._one_at_a_time, self._connected() as cluster:
-            if cluster.record.total_workers != n or self.bounds:
-                await cluster.scale(n)
+            await cluster.scale(n)
             self._saw(cluster.record)
         if self._file is None:
             await self.let_go()
@@ -257,8 +254,6 @@ class Hand:
             if cluster is not None:
                 await cluster.delete()
             elif self.record is not None:
-                from ..clusters.fleet import remove_cluster
-
                 await remove_cluster(self.record)
         finally:
             self._cluster = None
@@ -303,8 +298,6 @@ class Hand:
             await cluster.detach()
 
     def _named(self, **keywords: Any) -> DataprocCluster:
-        from ..clusters.cluster import DataprocCluster
-
         project, region = self.place
         return DataprocCluster.from_name(self.name, project=project, region=region, asynchronous=True, **keywords)
 

@@ -22,13 +22,16 @@ class Made:
     ----------
     name, project, region : str
     uuid : str
-        Empty while it is being created.
+        Empty until Dataproc has been asked for it.
+    ready : bool
+        Whether it has been created.
     """
 
     name: str
     project: str
     region: str
     uuid: str = ""
+    ready: bool = False
 
 
 class MadeFile:

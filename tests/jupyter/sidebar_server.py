@@ -19,6 +19,8 @@ from typing import Any
 
 PREFIX = "/hub/ana/"
 READY = 30.0
+UNCONCERNED = ("jupyter_lsp", "jupyter_server_terminals", "jupyterlab", "notebook", "notebook_shim")
+"""Extensions that are not loaded, to be quick."""
 
 
 class Refused(Exception):
@@ -57,6 +59,7 @@ class SidebarServer:
             f"--ServerApp.base_url={PREFIX}",
             f"--ServerApp.root_dir={self.laptop.folder}",
             "--no-browser",
+            *(f"--ServerApp.jpserver_extensions={extension}=False" for extension in UNCONCERNED),
             *(["--allow-root"] if os.getuid() == 0 else []),
         ]
         with self.log.open("ab") as log:
@@ -97,6 +100,17 @@ class SidebarServer:
     def by_id(self, line: str) -> dict[str, Any] | None:
         """The line with that id, if it is listed."""
         return next((model for model in self.listed() if model["id"] == line), None)
+
+    def ready(self, line: str) -> dict[str, Any]:
+        """The model of ``line`` once its cluster is ready."""
+
+        def found() -> dict[str, Any] | None:
+            model = self.by_id(line)
+            assert model is not None, "no such line"
+            assert "failed" not in model["name"], model
+            return model if " · " not in model["name"] and model["workers"] else None
+
+        return self.until(found)
 
     def scale(self, line: str, n: int) -> dict[str, Any]:
         """Press SCALE."""
