@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.config
 
+from . import sidebar_opening
 from .aside import Aside
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def begin(app: Any) -> None:
 
     base_url = app.web_app.settings["base_url"]
     _tell_kernels(base_url)
-    app.web_app.settings[SETTING] = Side()
+    side = app.web_app.settings[SETTING] = Side()
     routes = [(proxy.ROUTE, proxy.DashboardHandler), (rest.ROUTE, rest.ClustersHandler)]
     app.web_app.add_handlers(".*$", [(base_url + path, handler) for path, handler in routes])
+    sidebar_opening.begin(app, side)
 
 
 def _tell_kernels(base_url: str) -> None:
