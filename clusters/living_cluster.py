@@ -15,6 +15,7 @@ from .record import ClusterRecord
 from .sizes import LEAST, adaptable, resized
 from .sync import complete
 from .tenure import Tenure
+from .views import view
 
 
 class LivingCluster(HeadedCluster):
@@ -45,6 +46,14 @@ class LivingCluster(HeadedCluster):
     def refresh(self) -> Any:
         """Ask Dataproc for the cluster's record, keep it as ``record`` and return it."""
         return self._complete(self._tenure.refresh())
+
+    def overview(self) -> Any:
+        """Return what the scheduler says of workers, memory and tasks: see `init_actions.head.Head.overview`."""
+        return self._complete(self._head.overview())
+
+    def panel(self) -> Any:
+        """Return a panel of the cluster for a notebook: what it does and costs, and buttons to change it."""
+        return view("panel")(self)
 
     def scale(self, n: int) -> Any:
         """Resize to ``n`` workers in all and wait until they are there; leaving ones move their data first.
