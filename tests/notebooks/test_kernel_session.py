@@ -10,7 +10,7 @@ LOAD = "%load_ext dask_dataproc"
 
 
 def up(name: str) -> str:
-    return f"%dask_cluster up --name {name}"
+    return f"%dask_cluster up --wait --name {name}"
 
 
 def test_a_restarted_kernel_finds_its_cluster_again_and_says_so_in_one_line(kernel, notebook, name):

@@ -1,0 +1,102 @@
+"""The clusters that a Jupyter server knows: its user's own and those shared with all, wherever they were made.
+
+Labels on the clusters are the truth, in the configured project and region and in those that records on disk name. So
+a cluster is known whether a notebook, a shell, a DAG or a colleague made it, and after any restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterable
+
+from ..clusters.config import LOCAL, place, user
+from ..clusters.dataproc_config import MARK
+from ..clusters.errors import ClusterNotFound, DaskDataprocError
+from ..clusters.local import emulator_status
+from ..clusters.paths import state_dir
+from ..clusters.record import ClusterRecord
+from .aside import Aside
+
+SHARED = "shared"
+"""The label with which an owner shows a cluster to everybody in the project: ``--labels shared=yes``."""
+FRESH = 2.0
+"""Seconds for which what was asked last is good enough."""
+
+
+class Known:
+    """The clusters there are, asked for when somebody wants to know.
+
+    Parameters
+    ----------
+    aside : Aside
+        Where Dataproc is asked.
+
+    Attributes
+    ----------
+    failed : dict of str to str
+        Places, ``PROJECT/REGION``, that did not answer last time, and in one line why; their clusters are as before.
+    """
+
+    def __init__(self, aside: Aside):
+        self.failed: dict[str, str] = {}
+        self._aside = aside
+        self._found: dict[tuple[str, str], list[ClusterRecord]] = {}
+        self._asked = -FRESH
+
+    async def records(self, fresh: float = FRESH) -> list[ClusterRecord]:
+        """Return the clusters as they were at most ``fresh`` seconds ago."""
+        if time.monotonic() - self._asked > fresh:
+            await self._aside.do(self._ask)
+        return [record for found in self._found.values() for record in found]
+
+    async def find(self, name: str) -> ClusterRecord:
+        """Return the cluster called ``name``; asked for once more if it is not known yet.
+
+        Raises
+        ------
+        ClusterNotFound
+            There is none that this user may see.
+        """
+        for fresh in (FRESH, 0.0):
+            for record in await self.records(fresh):
+                if record.name == name:
+                    return record
+        raise ClusterNotFound(f"no cluster {name}", "%dask_cluster list")
+
+    async def _ask(self) -> None:
+        from ..clusters.service import Service
+
+        asked = time.monotonic()
+        there = places()
+        self._found = {where: found for where, found in self._found.items() if where in there}
+        for where in there:
+            try:
+                async with Service(*where) as service:
+                    self._found[where] = visible(await service.list({MARK: "*"}), user())
+                self.failed.pop("/".join(where), None)
+            except DaskDataprocError as error:
+                self.failed["/".join(where)] = error.message
+        self._asked = asked
+
+
+def visible(records: Iterable[ClusterRecord], me: str) -> list[ClusterRecord]:
+    """Return the clusters of ``records`` that ``me`` owns or that their owners share."""
+    return [record for record in records if record.owner == me or record.labels.get(SHARED) == "yes"]
+
+
+def places() -> list[tuple[str, str]]:
+    """Return the projects and regions to look in: the configured one, and those of this user's notebooks.
+
+    The emulator's is not one while no emulator runs: looking starts none.
+    """
+    found = dict.fromkeys([place(None, None), *_noted()])
+    return [where for where in found if where[0] != LOCAL or emulator_status() is not None]
+
+
+def _noted() -> Iterable[tuple[str, str]]:
+    for path in sorted((state_dir() / "sessions").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            said = json.loads(path.read_text())
+            yield said["project"], said["region"]
