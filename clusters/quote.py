@@ -35,8 +35,9 @@ class Quote:
         What its workload usually takes, or else its lifetime.
     usual : bool
         Whether it is the former; else ``cost`` is at most.
-    quota, budget : tuple of str
-        What is left after it, in words; empty while nobody has looked how its owner stands.
+    quota, budget : tuple of (str, str)
+        What is left after it of each limit and of each budget, in words, and of what; empty while nobody has looked
+        how its owner stands.
     warnings : tuple of str
         What is worth knowing, and does not keep it from being made.
     refusal : DaskDataprocError or None
@@ -47,8 +48,8 @@ class Quote:
     cost: float | None = None
     hours: float = 0.0
     usual: bool = False
-    quota: tuple[str, ...] = ()
-    budget: tuple[str, ...] = ()
+    quota: tuple[tuple[str, str], ...] = ()
+    budget: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     refusal: DaskDataprocError | None = None
 
@@ -78,8 +79,10 @@ def quote(
     if _is_there(spec, stand):
         return Quote(**known, warnings=(f"{spec.name} is there already: it is attached to", *notes))
     warnings, refusal = _admitted(spec, stand, known["price_per_hour"], hours, quotas, budgets)
-    left = tuple(_quota(spec, stand)), tuple(_budget(each, cost or 0.0) for each in stand.budgets)
-    return Quote(**known, quota=left[0], budget=left[1], warnings=(*warnings, *notes), refusal=refusal)
+    budget = tuple(_budget(each, cost or 0.0) for each in stand.budgets)
+    return Quote(
+        **known, quota=tuple(_quota(spec, stand)), budget=budget, warnings=(*warnings, *notes), refusal=refusal
+    )
 
 
 def hours_of(spec: ClusterSpec, usual: float | None) -> float:
@@ -125,19 +128,22 @@ def _is_there(spec: ClusterSpec, stand: Standings) -> bool:
     return any(each.cluster == spec.name and each.place == place and each.workers for each in held)
 
 
-def _quota(spec: ClusterSpec, stand: Standings) -> Iterator[str]:
+def _quota(spec: ClusterSpec, stand: Standings) -> Iterator[tuple[str, str]]:
     """Yield what is left of each limit that a cluster takes from, when there is this one."""
     limits, held = stand.limits, stand.account.reservations.values()
     if limits.jobs is not None:
-        yield f"{max(0, limits.jobs - len(held) - 1)} of {limits.jobs} clusters"
+        yield f"{max(0, limits.jobs - len(held) - 1)}", f"of {limits.jobs} clusters"
     if limits.memory_gb is not None:
         used = sum(each.memory for each in held) + (footprint(spec).memory or 0)
-        yield f"{max(0.0, limits.memory_gb - used / GIB):.0f} of {limits.memory_gb} GB"
+        yield f"{max(0.0, limits.memory_gb - used / GIB):.0f}", f"of {limits.memory_gb} GB"
     if stand.pool is not None:
-        yield f"{max(0, stand.pool - stand.pooled - 1)} of all users' {stand.pool}"
+        yield f"{max(0, stand.pool - stand.pooled - 1)}", f"of all users' {stand.pool} clusters"
 
 
-def _budget(standing: Standing, cost: float) -> str:
+def _budget(standing: Standing, cost: float) -> tuple[str, str]:
     if standing.left is None or standing.budget is None:
-        return f"${standing.spent:.2f} spent in {standing.month}, no budget"
-    return f"${max(0.0, standing.left - cost):.2f} of ${standing.budget:.2f} of {standing.whose}"
+        return "no bound", f"${standing.spent:.2f} spent in {standing.month}"
+    return (
+        f"${max(0.0, standing.left - cost):.2f}",
+        f"of ${standing.budget:.2f} for {standing.whose} in {standing.month}",
+    )

@@ -17,7 +17,7 @@ from .panel_form import Form
 from .panel_logs import Logs
 from .panel_progress import ProgressView
 from .panel_quote import QuoteView
-from .panel_running import LOOK, RunningView
+from .panel_running import LOOK, RunningView, fine
 from .panel_start import start_of
 from .render import Table, money
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 IDLE = 1.0
 """Seconds between two looks whether somebody has made a cluster in a cell."""
 FORM, COMING, RUNNING = "form", "coming", "running"
+ENDED = "has ended"
 
 
 class Holder(Protocol):
@@ -63,17 +64,19 @@ class Panel:
         self._view, self._dirty = "", True
         self._coming: ComingUp | None = None
         self._cluster: DataprocCluster | None = None
-        self._pressed = self._cancelled = self._failed = False
+        self._pressed = self._cancelled = self._failed = self._unseen = False
+        self._how = ENDED
         self.beat = Beat(self._tick)
         self._acts = Acts(self._act_begun, self._act_ended)
         self._measuring = Acts(lambda words: self.form.say_why(html.Line(words)), self._measured)
         self._make()
-        self._show_view(self._state())
+        self._show_view(FORM)
 
     # -- how it is shown
 
     def bundle(self) -> dict[str, Any]:
         """Return the panel for a notebook; a saved one without a kernel keeps the text and the table."""
+        self._unseen = False
         self.beat.start()
         widget = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return self.summary().bundle() | {"application/vnd.jupyter.widget-view+json": widget}
@@ -99,7 +102,7 @@ class Panel:
     def _create(self) -> None:
         if self._pressed or self.create.disabled:
             return
-        self._pressed, self._cancelled, self._failed = True, False, False
+        self._pressed, self._cancelled = True, False
         self.progress.begin([])
         self._show_view(COMING)
         self.progress.cancel.focus()
@@ -117,6 +120,7 @@ class Panel:
         self.progress.know(earlier_ups(spec))
         remember(fields)
         self._coming = self._begin_up(spec, configured_names())
+        self._pressed, self._failed = False, False
         if self._cancelled:
             self._coming.cancel()
 
@@ -126,8 +130,12 @@ class Panel:
             self._coming.cancel()
         self.beat.wake()
 
+    def _down(self, *, keep: bool = False) -> None:
+        self._how = "was let go of, and lives until its lease ends" if keep else "is deleted"
+        self._holder.down(keep=keep)
+
     def _back(self) -> None:
-        self._coming, self._pressed, self._failed = None, False, False
+        self._coming, self._failed = None, False
         self._to_form(html.Line())
         self.create.focus()
 
@@ -165,55 +173,55 @@ class Panel:
             button.disabled = False
         line = html.Line() if error is None else html.line_of(error)
         self.running.say(line)
-        if self._view == COMING and error is not None:  # it never came to a way up
+        if self._pressed and error is not None:  # it never came to a way up
             self._pressed = False
             self._to_form(line)
         self.beat.wake()
 
     # -- what is seen
 
-    def _state(self) -> str:
-        if self._pressed or self._holder.coming is not None:
-            return COMING
-        return RUNNING if self._holder.cluster is not None else FORM
+    def _seen(self, views: int) -> None:
+        """Rest while no front end shows the panel any more: it was cleared away, or its cell was."""
+        self._unseen = views == 0
+        self.beat.wake()
 
     def _tick(self) -> float:
-        coming = self._coming or self._holder.coming
-        if coming is not None or self._pressed:
-            return self._follow(coming)
-        cluster = self._holder.cluster
+        if self._unseen:
+            return IDLE
+        begun, cluster = self._holder.coming, self._holder.cluster
+        if begun is not None and begun is not self._coming:  # in a cell
+            self._coming, self._failed, self._cancelled = begun, False, False
+            self.progress.begin([])
+        if self._pressed or (self._coming is not None and not self._failed):
+            return self._follow(self._coming)
         if cluster is not None:
             return self._watch(cluster)
         if self._view == RUNNING:
-            self._ended("has ended")
-        if self._dirty:
+            self._ended(self._how)
+        if self._dirty and self._view == FORM:
             self._requote()
         return IDLE
 
     def _follow(self, coming: ComingUp | None) -> float:
         """Show a way up, whoever began it."""
-        if self._failed:
-            return IDLE
-        if self._view != COMING:
-            self.progress.begin([])
-            self._show_view(COMING)
-        self._coming = coming
+        self._show_view(COMING)
         if coming is None or not coming.done:
-            self.progress.paint(coming.phases if coming else [], self._cancelled)
+            cancelled = self._cancelled or (coming is not None and coming.cancelled)
+            self.progress.paint(coming.phases if coming else [], cancelled)
         elif coming.error is not None:
             self._failed = True
-            self.progress.fail(coming, self._cancelled)
+            self.progress.fail(coming)
             self.quote.looks.forget()
         else:
             if coming.cluster is not None:
                 keep_up(coming.cluster.spec, coming.phases)
-            self._coming, self._pressed = None, False
+            self._coming = None
         return PAUSE
 
     def _watch(self, cluster: DataprocCluster) -> float:
         """Show a running cluster."""
         if cluster is not self._cluster or self._view != RUNNING:
-            self._cluster = cluster
+            self._cluster, self._coming, self._failed, self._how = cluster, None, False, ENDED
             self.running.begin(cluster)
             self._show_view(RUNNING)
         if not self.running.look() and cluster.status.name == "running":
@@ -229,7 +237,7 @@ class Panel:
         cluster, self._cluster = self._cluster, None
         name, cost = (cluster.name, self.running.cost) if cluster else ("The cluster", None)
         self.quote.looks.forget()
-        self._to_form(html.Line(f"{name} {how}; it cost {money(cost)} at list prices"))
+        self._to_form(html.Line(f"{name} {how}; it cost {fine(cost)} at list prices"))
 
     def _to_form(self, line: html.Line) -> None:
         self._line.value = html.spoken(line)
@@ -266,17 +274,19 @@ class Panel:
         self.create.on_click(lambda _: self._create())
         self._line = ipywidgets.HTML(html.spoken(html.Line()))
         self.progress = ProgressView(self._cancel, self._back, Logs(lambda: self._coming and self._coming.cluster))
-        self.running = RunningView(self._acts.begin, self._holder.down, Logs(lambda: self._cluster))
+        self.running = RunningView(self._acts.begin, self._down, Logs(lambda: self._cluster))
         buttons = ipywidgets.HBox([self.create, self._line])
         buttons.add_class("buttons")
         form = ipywidgets.VBox([self.form.widget, self.quote.widget, buttons])
         if self._begin_up is None:
             form.children = [self._line]
         self._views = {FORM: form, COMING: self.progress.widget, RUNNING: self.running.widget}
-        style = ipywidgets.HTML(f"<style>{files(__package__).joinpath('panel.css').read_text()}</style>")
+        style = ipywidgets.HTML(f"<style>{files('dask_dataproc.magics').joinpath('panel.css').read_text()}</style>")
         style.layout.display = "none"
         self.widget = ipywidgets.VBox([style, *self._views.values()])
         self.widget.add_class("dask-dataproc-panel")
+        self.widget._view_count = 0  # ipywidgets counts the views from now on
+        self.widget.observe(lambda change: self._seen(change["new"]), "_view_count")
 
 
 def _all_of(widget: Any) -> Iterator[Any]:

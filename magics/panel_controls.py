@@ -59,8 +59,12 @@ class Control:
 
     def complain(self, error: SpecError | None) -> None:
         """Say what is wrong, or again what the field is."""
-        line = html.Line(_about(self.field)) if error is None else html.Line(error.message, tone=html.FAILS)
+        line = html.Line(self.field.help) if error is None else html.Line(error.message, tone=html.FAILS)
         self._note.value = html.note(line)
+
+    def say(self, line: html.Line) -> None:
+        """Say what became of the value."""
+        self._note.value = html.note(line, "status")
 
 
 def _input(field: Field) -> Any:
@@ -94,9 +98,5 @@ def _pairs(value: dict[str, str]) -> str:
 
 
 def _label(field: Field) -> str:
-    return field.name.replace("_", " ").capitalize()
-
-
-def _about(field: Field) -> str:
-    unit = f" ({field.unit})" if field.unit not in ("", "duration") else ""
-    return f"{field.help}{unit}"
+    unit = f", {field.unit}" if field.unit not in ("", "duration") else ""
+    return f"{field.name.replace('_', ' ').capitalize()}{unit}"

@@ -15,7 +15,7 @@ from ..clusters.spec import FIELDS
 from . import panel_html as html
 from .panel_controls import Control
 
-SHARE = Field("spot_share", int, 0, "of the workers on spot machines, which may be taken away", "%", low=0, high=100)
+SHARE = Field("spot_share", int, 0, "of the workers are on spot machines, which may go", "%", low=0, high=100)
 TOTAL = Field("workers", int, 2, "in all; 0 makes a single-node cluster", "VMs", low=0, high=1000)
 DATA = Field("data", str, "", "a file, folder or pattern, here or in a bucket: Measure sizes the cluster", like="gs://")
 FRONT = ("workload", "workers", "spot_share", "worker_machine", "lifetime")
@@ -73,14 +73,12 @@ class Form:
         self.data.input.on_msg(lambda _, said, __: measure() if said.get("event") == "submit" else None)
         self.measure = ipywidgets.Button(description="Measure", tooltip="Size the cluster for this input")
         self.measure.on_click(lambda _: measure())
-        self._why = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([self._data_row(), self._why, self._front(), self._others()])
-        self.say_why(html.Line())
+        self.widget = ipywidgets.VBox([self._data_row(), self._front(), self._others()])
 
     def begin(self, base: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """Show ``values`` over ``base``, which are those of all fields when nobody says anything."""
         self._base = dict(base)
-        self.take(self._base | values)
+        self.take(self._base | dict(values))
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Show ``values`` of fields; the others stay."""
@@ -122,7 +120,7 @@ class Form:
 
     def say_why(self, line: html.Line) -> None:
         """Say why the cluster is of that size, or why its input could not be measured."""
-        self._why.value = html.spoken(line)
+        self.data.say(line)
 
     def _sizes(self) -> dict[str, Any]:
         """Return the sizes that are shown, or where they are wrong those there were at first."""

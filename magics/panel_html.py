@@ -62,9 +62,10 @@ def spoken(line: Line) -> str:
     return f'<div role="{role}" class="line {line.tone}">{html.escape(line.text)}{hint}</div>'
 
 
-def note(line: Line) -> str:
-    """Return what stands under a control."""
-    return f'<div class="note {line.tone}" title="{html.escape(line.text)}">{html.escape(line.text)}</div>'
+def note(line: Line, role: str = "") -> str:
+    """Return what stands under a control; with the role ``status`` readers of screens say it when it changes."""
+    text, role = html.escape(line.text), f' role="{role}"' if role else ""
+    return f'<div class="note {line.tone}"{role} title="{text}">{text}</div>'
 
 
 def tiles(facts: Iterable[tuple[str, str, str]]) -> str:

@@ -66,12 +66,11 @@ class ProgressView:
         self._bar.value = html.bar(share, "way up")
         self._steps.value = html.steps(rows(phases, usual(self._earlier), now, self._begun))
 
-    def fail(self, coming: ComingUp, cancelled: bool) -> None:
+    def fail(self, coming: ComingUp) -> None:
         """Show what it came to instead of a cluster."""
-        self.paint(coming.phases, cancelled)
-        error = coming.error
+        self.paint(coming.phases)
         gone = html.Line("Given up: nothing of it is left")
-        line = gone if cancelled or error is None else html.line_of(error)
+        line = gone if coming.cancelled or coming.error is None else html.line_of(coming.error)
         self._line.value, self._left.value, self._bar.value = html.spoken(line), "", ""
         self.cancel.disabled, self.back.disabled = True, False
 

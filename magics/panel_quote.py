@@ -141,17 +141,23 @@ class QuoteView:
 
 
 def _figures(found: Quote, spec: ClusterSpec | None, looked: Looked | None) -> list[tuple[str, str, str]]:
-    there = spec is not None
-    free = "nothing on this machine; in the cloud" if there and spec.project == LOCAL else f"list price of {as_of()}"
-    wait = "looking …" if there and looked is None else "–"
-    quota, pool = found.quota[:2], found.quota[2:]
-    nothing = "no bound" if looked and looked.stand else wait
+    if spec is None:
+        return [(what, "–", "") for what in ("Price per hour", "For the job", "Quota left", "Budget left")]
+    free = "nothing here, so in the cloud" if spec.project == LOCAL else f"list price of {as_of()}"
     return [
-        ("Price per hour", money(found.price_per_hour) if there else "–", free if there else ""),
-        ("For the job", _sum(found) if there else "–", _hours(found, spec) if spec else ""),
-        ("Quota left", ", ".join(quota) or nothing, ", ".join(pool)),
-        ("Budget left", found.budget[0] if found.budget else nothing, "; ".join(found.budget[1:])),
+        ("Price per hour", money(found.price_per_hour), free),
+        ("For the job", _sum(found), _hours(found, spec)),
+        ("Quota left", *_left(found.quota, looked)),
+        ("Budget left", *_left(found.budget, looked)),
     ]
+
+
+def _left(parts: tuple[tuple[str, str], ...], looked: Looked | None) -> tuple[str, str]:
+    """Return what is left of the first, large, and of the others, small."""
+    if not parts:
+        return ("looking …" if looked is None else "not known" if looked.stand is None else "no bound"), ""
+    (left, of), *others = parts
+    return left, "; ".join([of, *(f"{left} {of}" for left, of in others)])
 
 
 def _sum(found: Quote) -> str:

@@ -49,10 +49,10 @@ class RunningView:
         self._cluster: DataprocCluster | None = None
         self._pressed, self._missed = 0.0, ""
         self.cost: float | None = None
-        self._facts, self._line, self._links = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+        self._head, self._facts, self._line, self._links = (ipywidgets.HTML() for _ in range(4))
         self._line.add_class("message")
         self._make_controls()
-        self.widget = ipywidgets.VBox([self._facts, *self._rows(logs.button), self._line, logs.box])
+        self.widget = ipywidgets.VBox([self._head, self._facts, *self._rows(logs.button), self._line, logs.box])
         self.say(html.Line())
 
     def begin(self, cluster: DataprocCluster) -> None:
@@ -62,6 +62,7 @@ class RunningView:
         self.least.value = max(LEAST, cluster.spec.min_workers)
         self.most.value = cluster.spec.max_workers
         self._links.value = html.links(links_of(cluster))
+        self._head.value = html.heading(cluster.name, f"{cluster.spec.project}/{cluster.spec.region}")
         self.say(html.Line())
 
     def say(self, line: html.Line) -> None:
@@ -110,6 +111,7 @@ class RunningView:
         self.panes = _button("Dashboards beside", "Open the dashboards beside this notebook", self._open_panes)
         self.keep = _button("Keep", "Let go of it: it lives until its lease ends", self._keep)
         self.down = _button(DOWN, "Delete the cluster; press twice", self._end)
+        self.down.add_class("twice")
 
     def _rows(self, logs: Any) -> list[Any]:
         sizes = ipywidgets.HBox([self.workers, self.scale, self.least, self.most, self.adapt])
@@ -162,7 +164,7 @@ def facts(cluster: DataprocCluster, now: dict[str, Any]) -> list[tuple[str, str,
         ("Workers", f"{registered} of {asked}", f"adapts {adapts}" if adapts else f"{now['threads']} threads"),
         ("Memory", size(now["memory"]), f"of {size(now['memory_limit'])}"),
         ("Tasks", f"{now['processing']} running", tasks),
-        ("Cost so far", _fine(cluster.cost), f"{money(cluster.price_per_hour)} per hour"),
+        ("Cost so far", fine(cluster.cost), f"{money(cluster.price_per_hour)} per hour"),
         ("Lease left", span(left) if math.isfinite(left) else "no lease", "renewed while it is used"),
     ]
 
@@ -174,7 +176,8 @@ def links_of(cluster: DataprocCluster) -> list[tuple[str, str]]:
     return [("Dashboard in a new tab", through)]
 
 
-def _fine(usd: float | None) -> str:
+def fine(usd: float | None) -> str:
+    """Return what a cluster has cost, in parts of a cent: it ticks."""
     return money(usd) if usd is None or usd >= 100 else f"${usd:.4f}"
 
 
