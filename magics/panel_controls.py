@@ -17,6 +17,9 @@ from . import panel_html as html
 MACHINES = tuple(f"{series}-{vcpus}" for series in SERIES for vcpus in VCPUS)
 """Machine types that are offered; any other may be typed."""
 
+WORDS = {"gb": "GB", "ssds": "SSDs", "kms": "KMS", "ip": "IP", "gcsfs": "GCS"}
+"""Words of fields' names as a person writes them."""
+
 
 class Control:
     """One field: its label and input, and one line under them that says what it is, or why it is refused.
@@ -98,5 +101,7 @@ def _pairs(value: dict[str, str]) -> str:
 
 
 def _label(field: Field) -> str:
-    unit = f", {field.unit}" if field.unit not in ("", "duration") else ""
-    return f"{field.name.replace('_', ' ').capitalize()}{unit}"
+    words = [WORDS.get(word, word) for word in field.name.split("_")]
+    said = " ".join(words)
+    unit = "" if field.unit in ("", "duration", words[-1]) else f", {field.unit}"
+    return f"{said[0].upper()}{said[1:]}{unit}"

@@ -91,7 +91,7 @@ def _row(phase: Phase, now: float) -> html.Row:
 
 
 def _about(seconds: float | None) -> str:
-    return "" if seconds is None else f"about {seconds:.1f} s"
+    return "" if seconds is None or seconds < 0.1 else f"about {seconds:.1f} s"
 
 
 def _left(left: float | None, passed: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ipywidgets
@@ -80,6 +81,7 @@ class LookUp:
         finally:
             self._looking.discard(key)
         self._found()
+        import_module("..clusters.cluster", __package__)  # and Dask, while a person reads the form
 
 
 def _looked(project: str, region: str, workload: str) -> Looked:

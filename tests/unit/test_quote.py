@@ -67,7 +67,11 @@ def test_a_name_that_is_there_is_attached_to_and_asks_for_no_room():
 
 
 @given(
-    st.integers(2, 10), st.integers(0, 3), st.none() | st.floats(0.01, 100), st.none() | st.floats(0, 50), st.floats(0, 50)
+    st.integers(2, 10),
+    st.integers(0, 3),
+    st.none() | st.floats(0.01, 100),
+    st.none() | st.floats(0, 50),
+    st.floats(0, 50),
 )
 def test_no_figure_is_below_nothing_and_the_job_never_outlives_the_cluster(workers, others, usual, budget, spent):
     held = [SPEC.replace(name=f"o{number}") for number in range(others)]
