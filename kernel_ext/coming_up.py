@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
     from ..clusters.phases import Phase
+    from ..clusters.spec import ClusterSpec
 
 Listener = Callable[["Phase"], None]
 UNDO = 120.0
@@ -25,6 +26,8 @@ class ComingUp:
 
     Parameters
     ----------
+    spec : ClusterSpec
+        What is asked for.
     make : callable
         Returns the cluster, not started, given the listener for its phases: imports are felt in the thread alone.
     on_scheduler : callable
@@ -46,11 +49,13 @@ class ComingUp:
 
     def __init__(
         self,
+        spec: ClusterSpec,
         make: Callable[[Listener], DataprocCluster],
         on_scheduler: Callable[[], None],
         on_client: Callable[[ComingUp], None],
         on_end: Callable[[ComingUp], None],
     ):
+        self.spec = spec
         self.cluster: DataprocCluster | None = None
         self.client: Any = None
         self.error: BaseException | None = None
@@ -68,6 +73,11 @@ class ComingUp:
             run = contextvars.copy_context().run  # what either says belongs to the cell that began this
             threading.Thread(target=run, args=(target,), name=f"dask-dataproc-{name}", daemon=True).start()
         return self
+
+    @property
+    def name(self) -> str:
+        """The cluster's name: the one asked for, or that of a stopped one, which is started instead."""
+        return self.cluster.name if self.cluster else self.spec.name
 
     @property
     def phases(self) -> list[Phase]:

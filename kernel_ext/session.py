@@ -131,9 +131,9 @@ class Session:
             return DataprocCluster(spec, keep=keep, fit=fit, on_phase=on_phase, start=False)
 
         self._watch_the_end()
-        coming = ComingUp(make, self._default.close, self._has_client, self._has_come)
+        coming = ComingUp(spec, make, self._default.close, self._has_client, self._has_come)
         self.coming, self._names, self._keep = coming, names, keep
-        self._announce(coming, spec.name)
+        self._announce(coming)
         coming.listen(self._note)
         return coming.begin()
 
@@ -152,9 +152,10 @@ class Session:
         """
         if (coming := self.coming) is not None:
             coming.cancel()
-            with contextlib.suppress(DaskDataprocError):
-                return coming.wait().name
-            return coming.cluster.name if coming.cluster else ""
+            try:
+                coming.wait()  # it may have come up in this moment
+            except DaskDataprocError:
+                return coming.name
         cluster = self._cluster
         if cluster is None:
             return ""
@@ -189,9 +190,12 @@ class Session:
 
         try:
             cluster = DataprocCluster.from_name(own.name, project=own.project, region=own.region, keep=own.keep)
-        except (ClusterNotFound, ClusterFailed):
+        except ClusterNotFound:
             self._forget()
             return gone(own)
+        except ClusterFailed as error:
+            self._forget()
+            return f"{own.name} is lost: {error.message}; {error.hint or '%dask_cluster up makes another'}"
         except DaskDataprocError as error:
             return f"{own.name} is not reached: {error.message}; %dask_cluster attach {own.name} tries again"
         if cluster.record.uuid != own.uuid:  # somebody else's, under the name that ours had
@@ -203,10 +207,10 @@ class Session:
 
     # -- a cluster that comes up
 
-    def _announce(self, coming: ComingUp, name: str) -> None:
+    def _announce(self, coming: ComingUp) -> None:
         """Have the names in the notebook wait for what is to come, and with them whatever Dask computes by default."""
-        client = ClientToCome(coming.wait_for_client, lambda: f"client of {name}, to come: {coming.said}")
-        cluster = ToCome(coming.wait, lambda: f"{name}, to come: {coming.said}")
+        client = ClientToCome(coming.wait_for_client, lambda: f"client of {coming.name}, to come: {coming.said}")
+        cluster = ToCome(coming.wait, lambda: f"{coming.name}, to come: {coming.said}")
         self._show(dict(zip(self._names, (client, cluster), strict=True)))
         self._default.enter_context(by_default(client))
 

@@ -150,6 +150,10 @@ def down(front: Front, name: str, everything: bool, keep: bool, stop: bool, plac
     if keep and stop:
         raise SpecError("stop: given, allowed is only without --keep", "%dask_cluster down --stop")
     session = front.session
+    if session and (coming := session.coming) and name in ("", coming.name):
+        session.down()
+        front.say(f"{coming.name} is deleted" if coming.error is None else str(coming.error))
+        return
     own = session.cluster if session else None
     if keep and (own is None or name not in ("", own.name)):
         raise SpecError("keep: given, allowed is only for the cluster that this notebook holds", "%dask_cluster list")
