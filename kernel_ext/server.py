@@ -8,9 +8,9 @@ from typing import Any
 
 from .aside import Aside
 from .known import Known
+from .lab import BASE_URL
+from .notebook_handler import NotebookHandler
 
-BASE_URL = "DASK_DATAPROC_BASE_URL"
-"""The variable in which a Jupyter server tells its kernels the path that all its addresses begin with."""
 SETTING = "dask_dataproc"
 """The key of `Side` in the settings of the server's web application, for handlers."""
 
@@ -34,3 +34,4 @@ def begin(app: Any) -> None:
     os.environ[BASE_URL] = app.web_app.settings["base_url"]
     aside = Aside()
     app.web_app.settings[SETTING] = Side(aside, Known(aside))
+    app.web_app.add_handlers(".*$", [(f"{os.environ[BASE_URL]}dask-dataproc/notebook", NotebookHandler)])

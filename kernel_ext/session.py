@@ -26,15 +26,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .ending import Ending
-from .notebook_record import NotebookRecord, Own
+from .lab import open_panes
+from .notebook_record import NOTEBOOK, NotebookRecord, Own
 
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
     from ..clusters.phases import Phase
     from ..clusters.spec import ClusterSpec
 
-NOTEBOOK = "JPY_SESSION_NAME"
-"""The variable in which Jupyter gives a live notebook's path to its kernel; nbclient and papermill set none."""
 RUN = "dask_dataproc_run"
 """The name that a DAG injects into its notebook: ``{"cluster", "project", "region"}`` of the run."""
 LAST_WORDS = 2.0
@@ -122,6 +121,7 @@ class Session:
         cluster = DataprocCluster(spec, keep=keep, fit=fit, on_phase=on_phase)
         own = Own(cluster.name, cluster.record.uuid, spec.project, spec.region, keep, names)
         self._take(cluster, names, own if cluster.created_here else None)
+        self._open_dashboards()
         return cluster
 
     def attach(self, name: str, names: tuple[str, str], *, on_phase: Listener, **place: Any) -> DataprocCluster:
@@ -130,6 +130,7 @@ class Session:
 
         cluster = DataprocCluster.from_name(name, hold_lease=self.run is None, on_phase=on_phase, **place)
         self._take(cluster, names, None)
+        self._open_dashboards()
         return cluster
 
     def down(self, *, keep: bool = False, stop: bool = False) -> str:
@@ -192,6 +193,13 @@ class Session:
             self._record.write(own)
         if self._ending is None:
             self._ending = Ending(self._shell, self._end)
+
+    def _open_dashboards(self) -> None:
+        """Show the current cluster beside the notebook, unless the setting says not to."""
+        from ..clusters.config import setting
+
+        if self.live and self._cluster is not None and setting("jupyter.open-dashboards"):
+            open_panes(self._cluster.name)
 
     def _forget(self) -> None:
         """Take the cluster out of the notebook, where its names still mean it, and out of the record."""

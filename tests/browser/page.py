@@ -1,0 +1,168 @@
+"""A notebook in a real browser, with the verbs of a person who sits before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
+
+from .lab import PREFIX, Jupyter
+
+PICTURES = Path(__file__).parents[2] / "build" / "browser"
+WIDTH, HEIGHT = 1500, 950
+WAIT = 60_000.0
+"""Milliseconds that anything may take; a cluster too."""
+HARMLESS = {
+    "Connection lost, reconnecting": "Lab says so of every kernel that is restarted",
+}
+"""Console messages of Jupyter itself, and why they are none of a test's business."""
+
+_PANEL = "path => [...window.jupyterapp.shell.widgets('main')].find(each => each.context?.path === path)"
+_READY = f"""path => {{
+    const context = ({_PANEL})(path)?.sessionContext, kernel = context?.session?.kernel;
+    return context?.isReady && kernel?.status === 'idle' && kernel.connectionStatus === 'connected';
+}}"""
+_ADD = f"""([path, source]) => {{
+    const panel = ({_PANEL})(path), notebook = panel.content, at = notebook.model.cells.length;
+    notebook.model.sharedModel.insertCell(at, {{cell_type: 'code', source}});
+    window.jupyterapp.shell.activateById(panel.id);
+    notebook.activeCellIndex = at;
+    notebook.deselectAll();
+    return at;
+}}"""
+_DONE = f"""([path, at]) => {{
+    const cell = ({_PANEL})(path).content.model.cells.get(at);
+    return cell.executionState === 'idle' && cell.executionCount !== null;
+}}"""
+_OUTPUTS = f"([path, at]) => ({_PANEL})(path).content.model.cells.get(at).outputs.toJSON()"
+
+
+@dataclass
+class Shown:
+    """What a cell shows: its text, its HTML, its error."""
+
+    text: str = ""
+    html: str = ""
+    error: str = ""
+
+
+@dataclass
+class Page:
+    """A tab of the browser at a Jupyter server; ``notebook`` is the one that the verbs are about.
+
+    Attributes
+    ----------
+    complaints : list of str
+        Errors on the console, failed requests and answers of 400 and more, since it was opened.
+    """
+
+    tab: Tab
+    jupyter: Jupyter
+    notebook: str = ""
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tab.set_default_timeout(WAIT)
+        self.tab.on("console", lambda said: self._complain(said.text, said.type == "error"))
+        self.tab.on("pageerror", lambda error: self._complain(str(error)))
+        self.tab.on("response", lambda answer: self._complain(f"{answer.status} {answer.url}", answer.status >= 400))
+        self.tab.on("requestfailed", lambda asked: self._complain(f"{asked.failure} {asked.url}"))
+
+    def open(self, notebook: str) -> None:
+        """Open a notebook in an empty workspace, and wait until its kernel is idle."""
+        where = "lab/tree/" if self.jupyter.command == "lab" else "notebooks/"
+        self.tab.goto(f"{self.jupyter.url}{where}{notebook}?token={self.jupyter.token}&reset")
+        self.look_at(notebook)
+
+    def look_at(self, notebook: str) -> None:
+        """Be at a notebook that is opening, and wait until its kernel is idle."""
+        self.notebook = notebook
+        self.tab.wait_for_function("() => window.jupyterapp?.shell")
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the kernel is idle and connected."""
+        self.tab.wait_for_function(_READY, arg=self.notebook)
+
+    def run(self, source: str, timeout: float = WAIT) -> Shown:
+        """Append a cell, run it to its end, and return what it shows."""
+        return self.done(self.begin(source), timeout)
+
+    def begin(self, source: str) -> int:
+        """Append a cell and begin to run it; its index."""
+        at = self.tab.evaluate(_ADD, [self.notebook, source])
+        self.command("notebook:run-cell")
+        return at
+
+    def done(self, cell: int, timeout: float = WAIT) -> Shown:
+        """Wait until a cell has run, and return what it shows."""
+        self.tab.wait_for_function(_DONE, arg=[self.notebook, cell], timeout=timeout)
+        return self.shown(cell)
+
+    def shown(self, cell: int) -> Shown:
+        """Return what a cell shows now."""
+        shown = Shown()
+        for output in self.tab.evaluate(_OUTPUTS, [self.notebook, cell]):
+            data = output.get("data", {})
+            shown.text += _joined(output.get("text", "")) + _joined(data.get("text/plain", ""))
+            shown.html += _joined(data.get("text/html", ""))
+            shown.error += "\n".join(output.get("traceback", []))
+        return shown
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Begin one of Jupyter's commands, as a menu does."""
+        self.tab.evaluate("([c, a]) => { window.jupyterapp.commands.execute(c, a); }", [name, arguments])
+
+    def restart(self) -> None:
+        """Restart the kernel as the button does, and confirm; not waited for."""
+        self.command("kernelmenu:restart")
+        self.tab.locator(".jp-Dialog .jp-mod-accept").click()
+
+    def notification(self) -> str:
+        """Wait for a notification and return its text."""
+        toast = self.tab.locator(".Toastify__toast-body, .jp-Notification-Toast").first
+        toast.wait_for()
+        return toast.inner_text()
+
+    def panes(self) -> dict[str, dict[str, float]]:
+        """The panes of dashboards there are, by title, and each one's place on the screen."""
+        return self.tab.evaluate("""() => Object.fromEntries([...window.jupyterapp.shell.widgets('main')]
+            .filter(each => each.id.startsWith('dask-dashboard-'))
+            .map(each => [each.title.label, each.node.getBoundingClientRect().toJSON()]))""")
+
+    def place(self) -> dict[str, float]:
+        """The notebook's place on the screen."""
+        return self.tab.evaluate(f"path => ({_PANEL})(path).node.getBoundingClientRect().toJSON()", self.notebook)
+
+    def theme(self, dark: bool) -> None:
+        """Change the theme, and wait until it is there."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {'Dark' if dark else 'Light'}")
+        expect(self.tab.locator("body")).to_have_attribute("data-jp-theme-light", "false" if dark else "true")
+
+    def zoom(self, times: float) -> None:
+        """Zoom as the browser does: the same window has fewer pixels of a page."""
+        self.tab.set_viewport_size({"width": int(WIDTH / times), "height": int(HEIGHT / times)})
+
+    def close(self) -> None:
+        """Shut the tab, and the kernels of its server, as a person does at the end of the day."""
+        for session in self.jupyter.ask("api/sessions"):
+            self.jupyter.delete(f"api/sessions/{session['id']}")
+        self.tab.context.close()
+
+    def shot(self, name: str) -> Path:
+        """Keep a picture, and return where."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        picture = PICTURES / f"{name}.png"
+        self.tab.screenshot(path=picture)
+        return picture
+
+    def _complain(self, text: str, is_one: bool = True) -> None:
+        if is_one and not any(harmless in text for harmless in HARMLESS):
+            self.complaints.append(text.replace(PREFIX, "/"))
+
+
+def _joined(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)
