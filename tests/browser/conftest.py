@@ -29,8 +29,8 @@ def server(shared_laptop) -> Iterator[Callable[..., Jupyter]]:
     """Starts Jupyter servers on the shared laptop: ``server("notebook")``; at the end all of them are ended."""
     started: list[Jupyter] = []
 
-    def start(command: str = "lab", *arguments: str) -> Jupyter:
-        started.append(Jupyter(shared_laptop, command, *arguments))
+    def start(command: str = "lab") -> Jupyter:
+        started.append(Jupyter(shared_laptop, command))
         return started[-1]
 
     yield start
@@ -56,11 +56,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(browser, laptop, request) -> Iterator[Callable[[Jupyter], Page]]:
+def visit(browser, laptop, lab, request) -> Iterator[Callable[..., Page]]:
     """Opens tabs at Jupyter servers; at the end their notebooks' kernels are shut down, and nothing was complained of."""
     opened: list[Page] = []
 
-    def visit(jupyter: Jupyter) -> Page:
+    def visit(jupyter: Jupyter = lab) -> Page:
         context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
         opened.append(Page(context.new_page(), jupyter))
         return opened[-1]
@@ -73,9 +73,9 @@ def visit(browser, laptop, request) -> Iterator[Callable[[Jupyter], Page]]:
 
 
 @pytest.fixture
-def page(visit, lab) -> Page:
+def page(visit) -> Page:
     """A tab at the JupyterLab."""
-    return visit(lab)
+    return visit()
 
 
 @pytest.fixture

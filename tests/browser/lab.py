@@ -36,7 +36,7 @@ class Jupyter:
     log : Path
     """
 
-    def __init__(self, laptop: Any, command: str = "lab", *arguments: str):
+    def __init__(self, laptop: Any, command: str = "lab"):
         self._laptop = laptop
         self.command, self.token = command, secrets.token_hex(8)
         home = laptop.folder / f"{command}-{self.token[:4]}"
@@ -46,9 +46,10 @@ class Jupyter:
         own = {name: str(home / folder) for name, folder in folders.items()} | {"IPYTHONDIR": str(home / "ipython")}
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("JPY_", "JUPYTER"))}
         self.environment = inherited | laptop.environment | own
+        _ask_nothing(home / "config")
         self._output: IO[str] = self.log.open("w")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "jupyter", command, *self._options(), *arguments],
+            [sys.executable, "-m", "jupyter", command, *self._options()],
             cwd=self.folder,
             env=self.environment,
             stdout=self._output,
@@ -107,8 +108,6 @@ class Jupyter:
             f"--ServerApp.base_url={PREFIX}",
             f"--IdentityProvider.token={self.token}",
             f"--ServerApp.root_dir={self.folder}",
-            "--LabApp.news_url=None",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--LabApp.expose_app_in_browser=True",
             "--JupyterNotebookApp.expose_app_in_browser=True",
         ]
@@ -121,3 +120,10 @@ class Jupyter:
                 if self.get("api/status")[0] == 200:
                     return self.url
         return ""
+
+
+def _ask_nothing(config: Path) -> None:
+    """Have Lab neither ask for news and updates, nor whether it may."""
+    settings = config / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))

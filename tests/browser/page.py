@@ -13,10 +13,10 @@ from .lab import PREFIX, Jupyter
 
 PICTURES = Path(__file__).parents[2] / "build" / "browser"
 WIDTH, HEIGHT = 1500, 950
-WAIT = 60_000.0
+WAIT = 20_000.0
 """Milliseconds that anything may take; a cluster too."""
 HARMLESS = {
-    "Connection lost, reconnecting": "Lab says so of every kernel that is restarted",
+    "Could not restore the debugger state": "Lab's debugger, when a kernel is restarted while it looks at it",
 }
 """Console messages of Jupyter itself, and why they are none of a test's business."""
 
@@ -26,8 +26,10 @@ _READY = f"""path => {{
     return context?.isReady && kernel?.status === 'idle' && kernel.connectionStatus === 'connected';
 }}"""
 _ADD = f"""([path, source]) => {{
-    const panel = ({_PANEL})(path), notebook = panel.content, at = notebook.model.cells.length;
-    notebook.model.sharedModel.insertCell(at, {{cell_type: 'code', source}});
+    const panel = ({_PANEL})(path), notebook = panel.content, shared = notebook.model.sharedModel;
+    const last = shared.cells.length - 1, at = shared.cells[last].getSource() ? last + 1 : last;
+    if (at > last) shared.insertCell(at, {{cell_type: 'code'}});
+    shared.cells[at].setSource(source);
     window.jupyterapp.shell.activateById(panel.id);
     notebook.activeCellIndex = at;
     notebook.deselectAll();
@@ -36,6 +38,16 @@ _ADD = f"""([path, source]) => {{
 _DONE = f"""([path, at]) => {{
     const cell = ({_PANEL})(path).content.model.cells.get(at);
     return cell.executionState === 'idle' && cell.executionCount !== null;
+}}"""
+_NOTE_RESTART = f"""path => {{
+    const context = ({_PANEL})(path).sessionContext;
+    let before = true;
+    window.restarted = false;
+    const note = (_, status) => {{
+        before = before && status !== 'restarting';
+        if (!before && status === 'idle') {{ window.restarted = true; context.statusChanged.disconnect(note); }}
+    }};
+    context.statusChanged.connect(note);
 }}"""
 _OUTPUTS = f"([path, at]) => ({_PANEL})(path).content.model.cells.get(at).outputs.toJSON()"
 
@@ -88,11 +100,11 @@ class Page:
         self.tab.wait_for_function(_READY, arg=self.notebook)
 
     def run(self, source: str, timeout: float = WAIT) -> Shown:
-        """Append a cell, run it to its end, and return what it shows."""
+        """Run a new last cell to its end, and return what it shows."""
         return self.done(self.begin(source), timeout)
 
     def begin(self, source: str) -> int:
-        """Append a cell and begin to run it; its index."""
+        """Begin to run a new last cell, the empty one if there is; its index."""
         at = self.tab.evaluate(_ADD, [self.notebook, source])
         self.command("notebook:run-cell")
         return at
@@ -118,14 +130,25 @@ class Page:
 
     def restart(self) -> None:
         """Restart the kernel as the button does, and confirm; not waited for."""
+        self.tab.evaluate(_NOTE_RESTART, self.notebook)
         self.command("kernelmenu:restart")
         self.tab.locator(".jp-Dialog .jp-mod-accept").click()
 
+    def restarted(self) -> None:
+        """Wait until the kernel that was restarted is idle."""
+        self.tab.wait_for_function("() => window.restarted")
+        self.ready()
+
     def notification(self) -> str:
         """Wait for a notification and return its text."""
-        toast = self.tab.locator(".Toastify__toast-body, .jp-Notification-Toast").first
+        toast = self.tab.locator(".jp-toast-message").first
         toast.wait_for()
         return toast.inner_text()
+
+    def dismiss(self) -> None:
+        """Close the notification."""
+        self.tab.locator(".jp-Notification-Toast-Close").first.click()
+        self.tab.locator(".jp-Notification-Toast-Close").wait_for(state="detached")
 
     def panes(self) -> dict[str, dict[str, float]]:
         """The panes of dashboards there are, by title, and each one's place on the screen."""

@@ -84,8 +84,8 @@
     const context = panel.sessionContext;
     let restarting = false;
     answer(app, panel, context.session?.kernel);
-    context.kernelChanged.connect((_, { newValue }) => {
-      restarting = false;
+    context.kernelChanged.connect((_, { oldValue, newValue }) => {
+      restarting = restarting && oldValue === newValue; // a restart is told as a change to the same kernel
       answer(app, panel, newValue);
     });
     context.statusChanged.connect((_, status) => {
