@@ -11,6 +11,7 @@ from .config import OWNER, setting, staging_of, user
 from .dataproc_config import MARK
 from .held import all_held
 from .ledger import Ledger
+from .prices import cost
 from .quotas import Limits, limits_of, pool_of
 from .service import Service
 from .sync import run
@@ -82,6 +83,21 @@ def spending(project: str, region: str, *, everybody: bool = False) -> tuple[lis
             return await ledger.accounts() if everybody else [account], service.clock.now()
 
     return run(looked())
+
+
+async def cost_of(service: Service, key: str) -> float | None:
+    """Return USD that the caller's cluster with reservation ``key`` has cost, living or ended; None: nothing is known.
+
+    Raises
+    ------
+    ConfigError, WaitTimeout
+        The ledger cannot be read.
+    """
+    _, account = await _reconciled(service)
+    held = account.reservations.get(key)
+    if held is None:
+        return account.costs.get(key)
+    return account.costs.get(key, 0.0) + cost(held.intervals(service.clock.now()))
 
 
 async def budget_standings(ledger: Ledger, account: Account, project: str, now: float) -> tuple[Standing, ...]:

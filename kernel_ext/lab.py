@@ -22,3 +22,11 @@ def open_panes(cluster: str) -> None:
         from comm import create_comm
 
         create_comm(target_name=TARGET, data={"open": "dashboards", "cluster": cluster}).close()
+
+
+def cluster_is_ready(cluster: str) -> None:
+    """Open the panes of ``cluster`` as `open_panes` does, unless ``dataproc.jupyter.open-dashboards`` says not to."""
+    from ..clusters.config import setting
+
+    if setting("jupyter.open-dashboards"):
+        open_panes(cluster)

@@ -9,8 +9,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..clusters.paths import private, state_dir
+
+if TYPE_CHECKING:
+    from ..clusters.cluster import DataprocCluster
 
 NOTEBOOK = "JPY_SESSION_NAME"
 """The variable in which Jupyter gives a live notebook's path to its kernel; nbclient and papermill set none."""
@@ -28,6 +32,8 @@ class Own:
         Whether it was to outlive its notebook.
     names : sequence of str
         What client and cluster are called in the notebook.
+    key : str
+        Of its reservation, by which the ledger knows what it cost.
     """
 
     name: str
@@ -36,6 +42,13 @@ class Own:
     region: str
     keep: bool
     names: Sequence[str]
+    key: str = ""
+
+    @classmethod
+    def of(cls, cluster: DataprocCluster, keep: bool, names: Sequence[str]) -> Own:
+        """Return what is left on disk of a cluster that was made here."""
+        spec = cluster.spec
+        return cls(cluster.name, cluster.uuid, spec.project, spec.region, keep, names, cluster.key)
 
 
 class NotebookRecord:
