@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
+from jupyter_server.services.sessions.sessionmanager import ModelName
 from tornado import web
 
 from .notebook_record import NOTEBOOK, left_for
@@ -21,6 +22,6 @@ class NotebookHandler(APIHandler):
     def get(self) -> None:
         """Tell it of the notebook at ``path``, as the contents API spells it."""
         path = self.get_query_argument("path").strip("/")
-        environment = self.session_manager.get_kernel_env(path, PurePosixPath(path).name)
+        environment = self.session_manager.get_kernel_env(path, ModelName(PurePosixPath(path).name))
         own = left_for(environment[NOTEBOOK])
         self.finish({"cluster": own.name if own else None})

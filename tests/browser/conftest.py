@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -21,7 +20,6 @@ FLAGS = (
     "--disable-gpu",
     "--disable-dev-shm-usage",
 )
-AXE = Path(__file__).parents[2] / "build" / "axe" / "axe.min.js"
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +46,7 @@ def lab(server) -> Jupyter:
 def browser() -> Iterator[Browser]:
     """Chromium; not for longer than a module: while Playwright is on, no other test can have an event loop here."""
     chromium = shutil.which("chromium")
-    assert chromium and AXE.exists(), "tests/browser needs Chromium and axe-core: bash tests/browser/setup.sh"
+    assert chromium, "tests/browser needs Chromium: bash tests/browser/setup.sh"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
@@ -57,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser, laptop, lab, request) -> Iterator[Callable[..., Page]]:
-    """Opens tabs at Jupyter servers; at the end their notebooks' kernels are shut down, and nothing was complained of."""
+    """Opens tabs at Jupyter servers; at the end kernels are shut down, and nothing was complained of."""
     opened: list[Page] = []
 
     def visit(jupyter: Jupyter = lab) -> Page:

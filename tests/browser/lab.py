@@ -124,6 +124,8 @@ class Jupyter:
 
 def _ask_nothing(config: Path) -> None:
     """Have Lab neither ask for news and updates, nor whether it may."""
-    settings = config / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    settings = (
+        config / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    )
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Frame, expect
 from playwright.sync_api import Page as Tab
-from playwright.sync_api import expect
 
 from .lab import PREFIX, Jupyter
 
@@ -39,6 +39,19 @@ _DONE = f"""([path, at]) => {{
     const cell = ({_PANEL})(path).content.model.cells.get(at);
     return cell.executionState === 'idle' && cell.executionCount !== null;
 }}"""
+_RUN_UNSEEN = f"""([path, code]) => {{
+    const kernel = ({_PANEL})(path).sessionContext.session.kernel;
+    return kernel.requestExecute({{code}}).done.then(reply => reply.content.status);
+}}"""
+_POINTS = """() => {
+    const models = [...(window.Bokeh?.documents[0]?._all_models.values() ?? [])];
+    const sources = models.filter(each => each.type === 'ColumnDataSource');
+    return Math.max(0, ...sources.map(each => each.get_length() ?? 0));
+}"""
+_COUNT_COMMANDS = """() => {
+    window.counted = [];
+    window.jupyterapp.commands.commandExecuted.connect((_, {id}) => window.counted.push(id));
+}"""
 _NOTE_RESTART = f"""path => {{
     const context = ({_PANEL})(path).sessionContext;
     let before = true;
@@ -59,6 +72,23 @@ class Shown:
     text: str = ""
     html: str = ""
     error: str = ""
+
+
+@dataclass
+class Plot:
+    """A plot of a dashboard, in a pane."""
+
+    frame: Frame
+
+    @property
+    def points(self) -> int:
+        """How much it shows: the rows of its longest source."""
+        return self.frame.evaluate(_POINTS)
+
+    def until_more_than(self, points: int) -> int:
+        """Wait until it shows more than so many points; how many then."""
+        self.frame.wait_for_function(f"points => ({_POINTS})() > points", arg=points)
+        return self.points
 
 
 @dataclass
@@ -87,12 +117,14 @@ class Page:
         """Open a notebook in an empty workspace, and wait until its kernel is idle."""
         where = "lab/tree/" if self.jupyter.command == "lab" else "notebooks/"
         self.tab.goto(f"{self.jupyter.url}{where}{notebook}?token={self.jupyter.token}&reset")
-        self.look_at(notebook)
-
-    def look_at(self, notebook: str) -> None:
-        """Be at a notebook that is opening, and wait until its kernel is idle."""
-        self.notebook = notebook
         self.tab.wait_for_function("() => window.jupyterapp?.shell")
+        self.notebook = notebook
+        self.ready()
+
+    def open_too(self, notebook: str) -> None:
+        """Open another notebook beside the one that is open, over it, and be about that one."""
+        self.command("docmanager:open", path=notebook)
+        self.notebook = notebook
         self.ready()
 
     def ready(self) -> None:
@@ -102,6 +134,25 @@ class Page:
     def run(self, source: str, timeout: float = WAIT) -> Shown:
         """Run a new last cell to its end, and return what it shows."""
         return self.done(self.begin(source), timeout)
+
+    def run_unseen(self, source: str) -> None:
+        """Run code of the notebook while another one is looked at."""
+        assert self.tab.evaluate(_RUN_UNSEEN, [self.notebook, source]) == "ok"
+
+    def type_in_a_new_cell(self, text: str) -> int:
+        """Type into a new last cell, and stay in it; its index."""
+        at = self.tab.evaluate(_ADD, [self.notebook, "#"])
+        self.command("notebook:enter-edit-mode")
+        self.tab.keyboard.press("Control+a")
+        self.tab.keyboard.type(text)
+        return at
+
+    def source(self, cell: int) -> str:
+        """Return what stands in a cell."""
+        return self.tab.evaluate(
+            f"([path, at]) => ({_PANEL})(path).content.model.cells.get(at).sharedModel.getSource()",
+            [self.notebook, cell],
+        )
 
     def begin(self, source: str) -> int:
         """Begin to run a new last cell, the empty one if there is; its index."""
@@ -149,6 +200,29 @@ class Page:
         """Close the notification."""
         self.tab.locator(".jp-Notification-Toast-Close").first.click()
         self.tab.locator(".jp-Notification-Toast-Close").wait_for(state="detached")
+
+    def show(self, notebook: str) -> None:
+        """Look at another notebook that is open, and be about that one."""
+        self.notebook = notebook
+        self.tab.evaluate(f"path => window.jupyterapp.shell.activateById(({_PANEL})(path).id)", notebook)
+
+    def plot(self, route: str) -> Plot:
+        """Wait for a pane's plot, by its route in the dashboard."""
+        pane = self.tab.locator(f"iframe[src*='/{route}']").first
+        pane.wait_for()
+        handle = pane.element_handle()
+        frame = handle.content_frame() if handle else None
+        assert frame is not None
+        frame.wait_for_function("() => window.Bokeh?.documents.length > 0")
+        return Plot(frame)
+
+    def commands_from_now(self) -> None:
+        """Note the commands that are executed."""
+        self.tab.evaluate(_COUNT_COMMANDS)
+
+    def commands_since(self) -> list[str]:
+        """Return the commands that were executed since, but for the notebook's own."""
+        return [each for each in self.tab.evaluate("() => window.counted") if not each.startswith("notebook:")]
 
     def panes(self) -> dict[str, dict[str, float]]:
         """The panes of dashboards there are, by title, and each one's place on the screen."""

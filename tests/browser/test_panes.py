@@ -1,8 +1,10 @@
-"""A cluster that is ready has its dashboards beside its notebook, through our proxy, and nothing else opens anything."""
+"""A cluster that is ready has its dashboards beside its notebook, and no message of a kernel does anything else."""
 
 from __future__ import annotations
 
 import pytest
+
+from .lab import PREFIX
 
 UP = "%load_ext dask_dataproc\n%dask_cluster up --name {name} --workers 2"
 LAYOUT = {"Task Stream", "Workers Memory", "Progress"}
@@ -20,7 +22,7 @@ def test_dashboards_open_beside_the_notebook_and_move(page, lab, notebook, name)
     page.run("client.gather(client.map(lambda i: time.sleep(0.01) or i, range(40), pure=False))[-1]")
     stream.until_more_than(before)
     page.shot("dashboards")
-    assert all(name in pane.url and "/proxy/dask-dataproc/" in pane.url for pane in page.plots())
+    assert f"{PREFIX}proxy/dask-dataproc/{name}/" in stream.frame.url
 
 
 def test_panes_leave_the_notebook_where_it_is_and_the_cursor_in_its_cell(page, lab, notebook, name):
@@ -39,8 +41,8 @@ def test_panes_leave_the_notebook_where_it_is_and_the_cursor_in_its_cell(page, l
 def test_panes_wait_until_their_notebook_is_looked_at(page, lab, notebook, name):
     page.open(lab.write(notebook))
     page.open_too(lab.write(f"other-{notebook}"))
-    page.look_at(notebook)
-    page.run_unseen(UP.format(name=name))
+    page.notebook = notebook
+    page.run_unseen(UP.format(name=name) + " --wait")
     assert page.panes() == {}
     page.show(notebook)
     page.plot("individual-task-stream")
@@ -61,7 +63,7 @@ def test_panes_wait_until_their_notebook_is_looked_at(page, lab, notebook, name)
 )
 def test_a_message_that_asks_for_something_else_does_nothing(page, lab, notebook, data):
     page.open(lab.write(notebook))
-    page.count_commands()
+    page.commands_from_now()
     page.run(ASK.format(data=data))
     page.run("comm.close()")
-    assert page.commands_counted() == []
+    assert page.commands_since() == []
