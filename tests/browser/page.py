@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 1500, 950
 WAIT = 20_000.0
 """Milliseconds that anything may take; a cluster too."""
 HARMLESS = {
+    "Plugin 'dask-labextension:plugin' failed to activate": "it is for Lab alone, Notebook 7 says so on each page",
     "Could not restore the debugger state": "Lab's debugger, when a kernel is restarted while it looks at it",
 }
 """Console messages of Jupyter itself, and why they are none of a test's business."""

@@ -33,7 +33,7 @@ def test_jupyter_lists_our_extensions_as_enabled_and_sound(lab):
     assert re.search(r"dask-dataproc v\S+ enabled OK \(python, dask-dataproc\)", listed(lab, "labextension", "list"))
     said = listed(lab, "server", "extension", "list")
     assert "dask_dataproc.kernel_ext enabled" in said
-    assert re.search(r"dask_dataproc\.kernel_ext \S+ OK", said)
+    assert re.search(r"dask_dataproc\.kernel_ext +OK", said)
 
 
 def test_the_server_extension_imports_nothing_heavy():
@@ -49,7 +49,7 @@ def test_the_server_extension_imports_nothing_heavy():
 
 def test_what_a_cell_of_ours_shows_is_accessible_in_both_themes(page, lab, notebook):
     page.open(lab.write(notebook))
-    page.run("%load_ext dask_dataproc\n%dask_cluster prices n2-standard-4")
+    page.run("%load_ext dask_dataproc\n%dask_cluster prices")
     for dark in (False, True):
         page.theme(dark)
         page.shot(f"table-{'dark' if dark else 'light'}")

@@ -52,4 +52,5 @@ def test_a_terminal_has_lines_and_a_client_and_its_exit_deletes_the_cluster(term
     assert name in laptop.clusters()
     terminal.sendline("exit")
     terminal.expect(pexpect.EOF)
+    assert "Traceback" not in (terminal.before or "")
     laptop.until(lambda: name not in laptop.clusters())
