@@ -17,6 +17,7 @@ WAIT = 20_000.0
 """Milliseconds that anything may take; a cluster too."""
 HARMLESS = {
     "Plugin 'dask-labextension:plugin' failed to activate": "it is for Lab alone, Notebook 7 says so on each page",
+    "(reading 'schema')": "Notebook 7's own settings, as it opens; without our extension too",
     "Could not restore the debugger state": "Lab's debugger, when a kernel is restarted while it looks at it",
 }
 """Console messages of Jupyter itself, and why they are none of a test's business."""
@@ -236,9 +237,10 @@ class Page:
         return self.tab.evaluate(f"path => ({_PANEL})(path).node.getBoundingClientRect().toJSON()", self.notebook)
 
     def theme(self, dark: bool) -> None:
-        """Change the theme, and wait until it is there."""
+        """Change the theme, and wait until the curtain that Lab draws meanwhile is gone."""
         self.command("apputils:change-theme", theme=f"JupyterLab {'Dark' if dark else 'Light'}")
         expect(self.tab.locator("body")).to_have_attribute("data-jp-theme-light", "false" if dark else "true")
+        expect(self.tab.locator("#jupyterlab-splash")).to_have_count(0)
 
     def zoom(self, times: float) -> None:
         """Zoom as the browser does: the same window has fewer pixels of a page."""

@@ -16,7 +16,7 @@ need() { # need COMMAND PACKAGE...
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@" >/dev/null
 }
 
-need chromium chromium chromium-sandbox fonts-dejavu-core
+need chromium chromium fonts-dejavu-core
 if [ "$(cat "$root/build/axe/.version" 2>/dev/null)" != "$version" ]; then
     need npm npm
     mkdir -p "$root/build/axe"
