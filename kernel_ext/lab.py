@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 
 from .notebook_record import NOTEBOOK
+from .server import BASE_URL
 
-BASE_URL = "DASK_DATAPROC_BASE_URL"
-"""The variable in which a Jupyter server tells its kernels the path that all its addresses begin with."""
 TARGET = "dask-dataproc"
 """The comm target that our labextension answers to."""
 

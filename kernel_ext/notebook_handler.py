@@ -9,7 +9,8 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.services.sessions.sessionmanager import ModelName
 from tornado import web
 
-from .notebook_record import NOTEBOOK, left_for
+ROUTE = "dask-dataproc/notebook"
+"""Where it answers, under the path that all addresses begin with."""
 
 
 class NotebookHandler(APIHandler):
@@ -21,6 +22,8 @@ class NotebookHandler(APIHandler):
     @authorized
     def get(self) -> None:
         """Tell it of the notebook at ``path``, as the contents API spells it."""
+        from .notebook_record import NOTEBOOK, left_for
+
         path = self.get_query_argument("path").strip("/")
         environment = self.session_manager.get_kernel_env(path, ModelName(PurePosixPath(path).name))
         own = left_for(environment[NOTEBOOK])

@@ -8,9 +8,9 @@ from typing import Any
 
 from .aside import Aside
 from .known import Known
-from .lab import BASE_URL
-from .notebook_handler import NotebookHandler
 
+BASE_URL = "DASK_DATAPROC_BASE_URL"
+"""The variable in which a Jupyter server tells its kernels the path that all its addresses begin with."""
 SETTING = "dask_dataproc"
 """The key of `Side` in the settings of the server's web application, for handlers."""
 
@@ -31,7 +31,9 @@ class Side:
 
 def begin(app: Any) -> None:
     """Have ``app``, a running ``ServerApp``, answer for us."""
+    from .notebook_handler import ROUTE, NotebookHandler
+
     os.environ[BASE_URL] = app.web_app.settings["base_url"]
     aside = Aside()
     app.web_app.settings[SETTING] = Side(aside, Known(aside))
-    app.web_app.add_handlers(".*$", [(f"{os.environ[BASE_URL]}dask-dataproc/notebook", NotebookHandler)])
+    app.web_app.add_handlers(".*$", [(os.environ[BASE_URL] + ROUTE, NotebookHandler)])
