@@ -248,9 +248,9 @@ class Page:
 
     def close(self) -> None:
         """Shut the tab, and the kernels of its server, as a person does at the end of the day."""
+        self.tab.context.close()  # first: panes say so if the dashboard that they show is taken away
         for session in self.jupyter.ask("api/sessions"):
             self.jupyter.delete(f"api/sessions/{session['id']}")
-        self.tab.context.close()
 
     def shot(self, name: str) -> Path:
         """Keep a picture, and return where."""

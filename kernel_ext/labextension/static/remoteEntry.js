@@ -9,9 +9,10 @@
   const ID = 'dask-dataproc';
   const NAME = /^[a-z]([-a-z0-9]{0,49}[a-z0-9])?$/;
   const POPULATE = 'dask:populate-dashboard-url';
-  const LAYOUT = 'dask:launch-layout';
+  const LAUNCH = 'dask:launch-dashboard';
+  const LAYOUT = 'dask:launch-layout'; // never run: it takes the cursor, and what is typed would be commands
   const REATTACH = 'get_ipython().extension_manager.load_extension("dask_dataproc")';
-  const POLL = 100; // milliseconds
+  const POLL = 200; // milliseconds
   const ANSWERS = 60000; // milliseconds that a dashboard may take to answer, and a cluster to be found again
   const SHOWN = 10000; // milliseconds that a line stays
 
@@ -21,12 +22,16 @@
     return (await (versions.find(version => version.loaded) || versions[0]).get())();
   };
 
-  const within = (milliseconds, holds) =>
-    new Promise(resolve => {
-      const end = Date.now() + milliseconds;
-      const look = () => (holds() || Date.now() > end ? resolve(holds()) : setTimeout(look, POLL));
-      look();
-    });
+  const within = async (milliseconds, holds) => {
+    const end = Date.now() + milliseconds;
+    while (!(await holds())) {
+      if (Date.now() > end) {
+        return false;
+      }
+      await new Promise(resolve => setTimeout(resolve, POLL));
+    }
+    return true;
+  };
 
   // Panes open beside what is looked at: so not before that is their notebook.
   const lookedAt = (shell, panel) =>
@@ -41,78 +46,104 @@
       look();
     });
 
-  const openDashboards = async (app, panel, cluster) => {
-    const { commands, shell } = app;
-    if (!commands.hasCommand(LAYOUT) || !(await lookedAt(shell, panel))) {
-      return; // Notebook 7 has no panes
-    }
-    const base = new URL(app.serviceManager.serverSettings.baseUrl).pathname;
-    await commands.execute(POPULATE, { url: `${base}proxy/dask-dataproc/${cluster}/status` });
-    if ((await within(ANSWERS, () => commands.isEnabled(LAYOUT))) && (await lookedAt(shell, panel))) {
-      await commands.execute(LAYOUT);
+  // The panes of dask-labextension's setting, which names each by its route, and by ref the one that it stands by.
+  const openPanes = async ({ commands, shell }, panel, plots, layout) => {
+    const plain = route => route.replace(/^\//, '').replace(/^individual-/, '');
+    const there = route => [...shell.widgets('main')].find(each => each.item && plain(each.item.route) === route);
+    const opened = new Map([[null, panel.id]]);
+    const open = async (key, { mode, ref }) => {
+      opened.set(key, panel.id);
+      const beside = opened.get(ref) ?? (await open(ref, layout[ref] ?? {}));
+      const [label, route] = Object.entries(plots).find(([_, route]) => plain(route) === plain(key)) ?? [];
+      const item = { route, label: label?.replace('Individual ', '') };
+      const options = { mode, ref: beside, activate: false };
+      const pane = route && (there(plain(route)) ?? (await commands.execute(LAUNCH, { item, options })));
+      return opened.set(key, pane?.id ?? beside).get(key);
+    };
+    for (const [key, place] of Object.entries(layout)) {
+      await (opened.has(key) || open(key, { ref: null, ...place }));
     }
   };
 
-  const answer = (app, panel, kernel) =>
+  const openDashboards = async (app, { ask, settings }, panel, cluster) => {
+    const { commands, shell } = app;
+    const path = `proxy/dask-dataproc/${cluster}/`;
+    let plots = {};
+    const hasPlots = async () => Object.keys((plots = await ask(`${path}individual-plots.json`))).length > 0;
+    if (!commands.hasCommand(LAYOUT) || !(await lookedAt(shell, panel)) || !(await within(ANSWERS, hasPlots))) {
+      return; // Notebook 7 has no panes
+    }
+    const base = new URL(app.serviceManager.serverSettings.baseUrl).pathname;
+    await commands.execute(POPULATE, { url: `${base}${path}status` });
+    if ((await within(ANSWERS, () => commands.isEnabled(LAYOUT))) && (await lookedAt(shell, panel))) {
+      const layout = (await settings.load('dask-labextension:plugin')).get('defaultLayout').composite;
+      await openPanes(app, panel, plots, layout);
+    }
+  };
+
+  const answer = (app, services, panel, kernel) =>
     kernel?.registerCommTarget(ID, (comm, message) => {
       const { open, cluster } = message.content.data;
-      if (open === 'dashboards' && NAME.test(cluster)) {
-        openDashboards(app, panel, cluster); // not waited for: the kernel's next messages come after this one
+      if (open === 'dashboards' && typeof cluster === 'string' && NAME.test(cluster)) {
+        openDashboards(app, services, panel, cluster); // not waited for: the kernel's next messages come after this one
       }
     });
 
-  const reattach = async (app, context, { ServerConnection }, { Notification }) => {
-    const settings = app.serviceManager.serverSettings;
-    const url = `${settings.baseUrl}dask-dataproc/notebook?path=${encodeURIComponent(context.path)}`;
-    const response = await ServerConnection.makeRequest(url, {}, settings);
+  const reattach = async ({ ask, tell }, context) => {
+    const { cluster } = await ask(`dask-dataproc/notebook?path=${encodeURIComponent(context.path)}`);
     const kernel = context.session?.kernel;
-    if (!kernel || !response.ok || (await response.json()).cluster === null) {
+    if (!cluster || !kernel) {
       return;
     }
     const asked = kernel.requestExecute({ code: REATTACH, silent: true, stop_on_error: false }, false);
     const forget = setTimeout(() => asked.dispose(), ANSWERS);
     asked.onIOPub = ({ header, content }) => {
       if (header.msg_type === 'stream' && content.text.trim()) {
-        Notification.info(content.text.trim(), { autoClose: SHOWN });
+        tell(content.text.trim());
         clearTimeout(forget);
         setTimeout(() => asked.dispose());
       }
     };
   };
 
-  const watch = (app, panel, services, apputils) => {
+  const watch = (app, services, panel) => {
     const context = panel.sessionContext;
     let restarting = false;
-    answer(app, panel, context.session?.kernel);
+    answer(app, services, panel, context.session?.kernel);
     context.kernelChanged.connect((_, { oldValue, newValue }) => {
       restarting = restarting && oldValue === newValue; // a restart is told as a change to the same kernel
-      answer(app, panel, newValue);
+      answer(app, services, panel, newValue);
     });
     context.statusChanged.connect((_, status) => {
       if (status === 'idle' && restarting) {
-        reattach(app, context, services, apputils);
+        reattach(services, context);
       }
       restarting = status.endsWith('restarting') || (restarting && status !== 'idle');
     });
   };
 
-  const activate = (app, tracker, services, apputils) => {
-    if (tracker !== null) {
-      tracker.forEach(panel => watch(app, panel, services, apputils));
-      tracker.widgetAdded.connect((_, panel) => watch(app, panel, services, apputils));
-    }
-  };
-
-  const module = async () => {
+  const makePlugin = async () => {
     const { INotebookTracker } = await use('@jupyterlab/notebook');
-    const services = await use('@jupyterlab/services');
-    const apputils = await use('@jupyterlab/apputils');
+    const { ISettingRegistry } = await use('@jupyterlab/settingregistry');
+    const { ServerConnection } = await use('@jupyterlab/services');
+    const { Notification } = await use('@jupyterlab/apputils');
+    const activate = (app, settings, tracker) => {
+      const server = app.serviceManager.serverSettings;
+      const ask = async path => {
+        const response = await ServerConnection.makeRequest(server.baseUrl + path, {}, server);
+        return response.ok ? response.json() : {};
+      };
+      const services = { ask, settings, tell: line => Notification.info(line, { autoClose: SHOWN }) };
+      tracker?.forEach(panel => watch(app, services, panel));
+      tracker?.widgetAdded.connect((_, panel) => watch(app, services, panel));
+    };
     return {
       id: 'dask-dataproc:plugin',
       description: 'Dashboards beside the notebook, and the cluster found again after a restart.',
       autoStart: true,
+      requires: [ISettingRegistry],
       optional: [INotebookTracker], // pages without notebooks have none
-      activate: (app, tracker) => activate(app, tracker, services, apputils)
+      activate
     };
   };
 
@@ -121,7 +152,7 @@
       share = scope;
     },
     get: async () => {
-      const plugin = await module();
+      const plugin = await makePlugin();
       return () => ({ __esModule: true, default: plugin });
     }
   };
