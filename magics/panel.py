@@ -94,7 +94,6 @@ class Panel:
     def close(self) -> None:
         """End the thread and take all widgets away, where they are shown too; a cluster stays as it is."""
         self.beat.stop()
-        self.widget.unobserve_all()
         for widget in _all_of(self.widget):
             widget.close()
 

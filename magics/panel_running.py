@@ -12,7 +12,6 @@ import ipywidgets
 
 from ..clusters.errors import DaskDataprocError
 from ..clusters.sizes import ADAPT, LEAST, machines_of
-from ..kernel_ext.server import BASE_URL
 from . import panel_html as html
 from .panel_logs import Logs
 from .render import money, size, span
@@ -171,6 +170,8 @@ def facts(cluster: DataprocCluster, now: dict[str, Any]) -> list[tuple[str, str,
 
 def links_of(cluster: DataprocCluster) -> list[tuple[str, str]]:
     """Return where the cluster's pages are: through the Jupyter server where it answers for us."""
+    from ..kernel_ext.server import BASE_URL
+
     base = os.environ.get(BASE_URL)
     through = f"{base}proxy/dask-dataproc/{cluster.name}/status" if base else cluster.dashboard_link
     return [("Dashboard in a new tab", through)]

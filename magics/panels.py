@@ -44,7 +44,7 @@ def panel_of_session(session: Session) -> Panel:
 
     def make() -> Panel:
         panel = Panel(session, session.begin)
-        session.at_end(panel.close)
+        session.at_end(panel.beat.stop)  # its widgets go with the kernel
         return panel
 
     return _kept(session, make)

@@ -11,6 +11,7 @@ PANEL = """
 from dask_dataproc.kernel_ext.session import session_of
 from dask_dataproc.magics.panels import panel_of_session
 panel = panel_of_session(session_of(get_ipython()))
+panel.form.open()
 import time
 def until(holds, timeout=60):
     end = time.monotonic() + timeout
