@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from ..clusters.errors import DaskDataprocError
-from ..clusters.sizes import ADAPT, LEAST, machines_of
+from ..clusters.sizes import LEAST, adapts, machines_of
 from . import panel_html as html
 from .panel_logs import Logs
 from .render import money, size, span
@@ -156,16 +156,23 @@ class RunningView:
 def facts(cluster: DataprocCluster, now: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return what a person wants to know of ``cluster``; ``now`` is its `overview`."""
     registered, asked = len(machines_of(now["workers"])), cluster.record.total_workers
-    adapts = cluster.record.labels.get(ADAPT, "").replace("-", " to ")
     tasks = f"{now['waiting']} waiting, {now['failed']} failed, {now['done']} done"
     left = cluster.lease.left
     return [
-        ("Workers", f"{registered} of {asked}", f"adapts {adapts}" if adapts else f"{now['threads']} threads"),
+        (
+            "Workers",
+            f"{registered} of {asked}",
+            _adapting(adapts(cluster.record.labels)) or f"{now['threads']} threads",
+        ),
         ("Memory", size(now["memory"]), f"of {size(now['memory_limit'])}"),
         ("Tasks", f"{now['processing']} running", tasks),
         ("Cost so far", fine(cluster.cost), f"{money(cluster.price_per_hour)} per hour"),
         ("Lease left", span(left) if math.isfinite(left) else "no lease", "renewed while it is used"),
     ]
+
+
+def _adapting(bounds: tuple[int, int] | None) -> str:
+    return f"adapts, {bounds[0]} to {bounds[1]}" if bounds else ""
 
 
 def links_of(cluster: DataprocCluster) -> list[tuple[str, str]]:
@@ -174,7 +181,8 @@ def links_of(cluster: DataprocCluster) -> list[tuple[str, str]]:
 
     base = os.environ.get(BASE_URL)
     through = f"{base}proxy/dask-dataproc/{cluster.name}/status" if base else cluster.dashboard_link
-    return [("Dashboard in a new tab", through)]
+    pages = [(f"{page} at Component Gateway", address) for page, address in cluster.record.gateway.items()]
+    return [("Dashboard in a new tab", through), *pages]
 
 
 def fine(usd: float | None) -> str:
