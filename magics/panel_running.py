@@ -113,8 +113,11 @@ class RunningView:
         self.down.add_class("twice")
 
     def _rows(self, logs: Any) -> list[Any]:
-        sizes = ipywidgets.HBox([self.workers, self.scale, self.least, self.most, self.adapt])
-        sizes.add_class("sizes")
+        scale = ipywidgets.HBox([self.workers, self.scale])
+        adapt = ipywidgets.HBox([self.least, self.most, self.adapt])  # in a narrow notebook, below, but together
+        sizes = ipywidgets.HBox([scale, adapt])
+        for row in (scale, adapt, sizes):
+            row.add_class("sizes")
         dashboards = ipywidgets.HBox([self.panes, self._links])
         dashboards.add_class("buttons")
         ends = ipywidgets.HBox([logs, self.keep, self.down])
