@@ -18,6 +18,8 @@ from .panel_controls import Control
 SHARE = Field("spot_share", int, 0, "of the workers are on spot machines, which may go", "%", low=0, high=100)
 TOTAL = Field("workers", int, 2, "in all; 0 makes a single-node cluster", "VMs", low=0, high=1000)
 DATA = Field("data", str, "", "a file, folder or pattern, here or in a bucket: Measure sizes the cluster", like="gs://")
+SLIDE = (TOTAL.name, SHARE.name)
+"""Those with a slider."""
 FRONT = ("workload", "workers", "spot_share", "worker_machine", "lifetime")
 SPLIT = ("secondary_workers", "secondary_type")
 """Fields that the number of workers and the spot share stand for."""
@@ -150,7 +152,7 @@ class Form:
 
     def _grid(self, names: Iterable[str]) -> Any:
         known = FIELDS | {TOTAL.name: TOTAL, SHARE.name: SHARE}
-        made = {name: Control(known[name], self._changed) for name in names}
+        made = {name: Control(known[name], self._changed, slides=name in SLIDE) for name in names}
         for name, control in made.items():
             control.show(self._shown(name))
         self.controls |= made

@@ -30,7 +30,7 @@ def test_what_is_folded_away_is_made_when_it_is_opened_and_says_what_the_form_kn
 
 
 def under(form: Form, name: str) -> str:
-    return form.controls[name].widget.children[1].value
+    return form.controls[name].widget.children[-1].value
 
 
 def test_every_field_has_a_control_with_a_label_and_its_help(form):
