@@ -114,23 +114,34 @@ class Sidebar:
 
     def _settle(self, records: Iterable[ClusterRecord], asked: float) -> None:
         """Have one line for each of ``records``, as they were when ``asked``, and none for what has gone."""
-        there = {record.uuid: record for record in records}
+        answered = self._known.answered
+        there = {record.uuid: record for record in records if (record.project, record.region) in answered}
         self._gone |= {cluster.hand.uuid for cluster in self._clusters if cluster.ended}
         self._clusters = [cluster for cluster in self._clusters if not cluster.ended]
         for cluster in list(self._clusters):
             if record := there.pop(cluster.hand.uuid, None):
                 cluster.hand.see(record, asked)
-            elif not cluster.ending and cluster.hand.has_gone(asked):
+                self._locate(cluster.hand)
+            elif not cluster.ending and cluster.hand.has_gone(asked) and self._is_known(cluster.hand):
                 self._drop(cluster)
         coming = {(*cluster.hand.place, cluster.hand.name) for cluster in self._clusters if cluster.hand.coming}
         for uuid, record in there.items():
             if uuid not in self._gone and (record.project, record.region, record.name) not in coming:
                 self._show(SidebarCluster(self._aside, self._base_url, Hand(record)))
 
+    def _is_known(self, hand: Hand) -> bool:
+        """Return whether it would have been named if it were there; while no emulator runs, nobody says."""
+        return hand.place in self._known.answered or (hand.place[0] == LOCAL and not hand.holds)
+
     def _show(self, cluster: SidebarCluster) -> None:
         self._clusters.append(cluster)
+        self._locate(cluster.hand)
         if self._shown is not None:
             self._shown.add(cluster.hand.uuid, cluster)
+
+    def _locate(self, hand: Hand) -> None:
+        if not hand.address:
+            self._do(self._aside.do(hand.locate))
 
     def _drop(self, cluster: SidebarCluster) -> None:
         self._clusters.remove(cluster)

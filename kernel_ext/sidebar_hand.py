@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..clusters.cluster import DataprocCluster
+from ..clusters.connection import find
 from ..clusters.errors import ClusterFailed, ClusterNotFound, DaskDataprocError
 from ..clusters.fleet import remove_cluster
 from ..clusters.record import ClusterRecord
@@ -27,6 +28,8 @@ from .sidebar_words import Bounds, expected, registered, short
 if TYPE_CHECKING:
     from ..clusters.phases import Phase
 
+LOCATE = 2.0
+"""Seconds in which a head's published address is read, or not."""
 log = logging.getLogger(__name__)
 
 
@@ -48,11 +51,13 @@ class Hand:
         Why it could not be made, in one line.
     trouble : str
         What went wrong with it last.
+    address : str
+        Its scheduler's, empty until it is known.
     """
 
     def __init__(self, record: ClusterRecord | None = None):
         self.record = record
-        self.coming, self.failed, self.trouble = False, "", ""
+        self.coming, self.failed, self.trouble, self.address = False, "", "", ""
         self.phase: Phase | None = None
         self._seen = time.monotonic()
         self._adapting: Bounds | None = None
@@ -102,10 +107,17 @@ class Hand:
         said = adapts(self.record.labels) if self.record else None
         return self._adapting or (Bounds(*said) if said else None)
 
+    async def locate(self) -> None:
+        """Come to know the scheduler's address, if its head has published it."""
+        if self.record is not None and self.record.status == "RUNNING" and not self.address:
+            with contextlib.suppress(Exception):  # each file system has its own errors, and it is worth none
+                async with asyncio.timeout(LOCATE):
+                    self.address = (await find(self.record.staging, self.record.uuid)).scheduler
+
     @property
-    def address(self) -> str:
-        """The scheduler's, empty without a connection."""
-        return self._cluster.scheduler_address if self._cluster and self._ready else ""
+    def holds(self) -> bool:
+        """Whether the lease is held here."""
+        return self._file is not None
 
     def machines(self) -> dict[str, dict[str, int]]:
         """Return the machines with workers; as its spec has them where no connection says which have registered."""
@@ -162,7 +174,7 @@ class Hand:
             file.clear()
             return
         self._saw(cluster.record)
-        self.coming = False
+        self.address, self.coming = cluster.scheduler_address, False
         file.write(Made(self.name, *self.place, self.uuid, ready=True))
         if self._when_ready is not None:
             await self._when_ready()

@@ -19,6 +19,7 @@ from dask_dataproc import DataprocCluster
 from dask_dataproc.clusters.fleet import delete_cluster
 from dask_dataproc.clusters.local import emulator_start
 from dask_dataproc.kernel_ext.last_spec import remember
+from dask_dataproc.kernel_ext.sidebar_made import Made, begun
 
 from .sidebar_server import PREFIX, Refused, records, sidebar_server
 
@@ -213,6 +214,24 @@ def test_a_namesake_that_came_later_is_left_alone_and_goes_when_it_goes_elsewher
             assert laptop.clusters()[first.name].uuid == second.record.uuid
             server.until(lambda: (m := server.line(first.name)) and m["id"] == second.record.uuid, timeout=POLL)
     server.until(lambda: server.line(first.name) is None, timeout=POLL)
+
+
+def test_while_dataproc_does_not_answer_the_lines_stay_and_the_log_says_so_once(server, faults, made):
+    faults.ask("permission", times=3, method="list_clusters")
+    server.until(lambda: server.listed() and not faults.left())
+    assert server.by_id(made["id"]) is not None
+    told = [line for line in server.log.read_text().splitlines() if "dask-dataproc sidebar" in line]
+    assert len(told) == 1, told
+    assert "local/us-central1: list clusters" in told[0]
+
+
+def test_what_another_server_is_creating_is_no_twin_either(laptop, server):
+    file = begun(Made("dask-ana-1", "local", "us-central1"))
+    try:
+        with pytest.raises(Refused, match=r"^dask-ana-1 is being created"):
+            server.ask("PUT")
+    finally:
+        file.clear()
 
 
 def test_nothing_answers_without_the_token(server):
