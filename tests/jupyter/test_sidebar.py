@@ -115,6 +115,7 @@ def test_a_creation_that_failed_says_why_until_it_is_dismissed(laptop, server, f
     failed = server.until(lambda: (m := server.by_id(model["id"])) and "failed" in m["name"] and m)
     assert failed["name"].startswith(f"{cluster} · failed: ")
     assert "no space left on device" in failed["name"]
+    assert failed["name"].endswith(failed["scheduler_address"]), "a line is cut off, an address has the whole of it"
     assert "\n" not in failed["name"]
     assert cluster not in laptop.clusters()
     assert records(laptop) == []
@@ -122,6 +123,21 @@ def test_a_creation_that_failed_says_why_until_it_is_dismissed(laptop, server, f
     assert server.by_id(model["id"]) is not None
     server.shutdown(model["id"])
     assert server.by_id(model["id"]) is None
+
+
+def test_what_is_asked_of_a_cluster_that_is_being_created_is_done_when_it_is_ready(laptop, server, faults):
+    faults.ask("slow-create", seconds=0.5)
+    line = server.new()["id"]
+    server.scale(line, 3)
+    server.until(lambda: server.by_id(line)["workers"] == 3)
+    assert laptop.clusters()[server.ready(line)["name"]].total_workers == 3
+    server.shutdown(line)
+    faults.ask("slow-create", seconds=0.5)
+    line = server.new()["id"]
+    assert server.adapt(line, 3, 4)["adapt"] == {"minimum": 3, "maximum": 4}
+    server.until(lambda: server.by_id(line)["workers"] == 3)
+    assert server.ready(line)["adapt"] == {"minimum": 3, "maximum": 4}
+    server.shutdown(line)
 
 
 def test_new_makes_such_a_cluster_as_was_asked_for_last(laptop, server):
