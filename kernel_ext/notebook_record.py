@@ -16,6 +16,9 @@ from ..clusters.paths import private, state_dir
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
 
+NOTEBOOK = "JPY_SESSION_NAME"
+"""The variable in which Jupyter gives a live notebook's path to its kernel; nbclient and papermill set none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Own:
@@ -67,12 +70,7 @@ class NotebookRecord:
 
     def read(self) -> Own | None:
         """Return what the last kernel left; None if nothing, or nothing that can be read."""
-        if not self.ours:
-            return None
-        try:
-            return Own(**json.loads(self.path.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
+        return _read(self.path) if self.ours else None
 
     def write(self, own: Own) -> None:
         """Leave ``own`` for the next kernel, whole or not at all."""
@@ -95,7 +93,19 @@ class NotebookRecord:
         return True
 
 
+def left_for(notebook: str) -> Own | None:
+    """Return what the last kernel of ``notebook`` left, or its present one: for who only looks."""
+    return _read(record_path(notebook))
+
+
 def record_path(notebook: str) -> Path:
     """Return where the record of ``notebook`` is, if there is one."""
     key = hashlib.sha256(notebook.encode()).hexdigest()[:16]
     return private(state_dir() / "sessions") / f"{key}.json"
+
+
+def _read(path: Path) -> Own | None:
+    try:
+        return Own(**json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None

@@ -30,7 +30,8 @@ from ..clusters.errors import DaskDataprocError
 from .coming_up import ComingUp, Listener
 from .ending import Ending
 from .gone import gone
-from .notebook_record import NotebookRecord, Own
+from .lab import cluster_is_ready
+from .notebook_record import NOTEBOOK, NotebookRecord, Own
 from .to_come import ClientToCome, ToCome, by_default
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from ..clusters.phases import Phase
     from ..clusters.spec import ClusterSpec
 
-NOTEBOOK = "JPY_SESSION_NAME"
-"""The variable in which Jupyter gives a live notebook's path to its kernel; nbclient and papermill set none."""
 RUN = "dask_dataproc_run"
 """The name that a DAG injects into its notebook: ``{"cluster", "project", "region"}`` of the run."""
 LAST_WORDS = 2.0
@@ -143,6 +142,7 @@ class Session:
 
         cluster = DataprocCluster.from_name(name, hold_lease=self.run is None, on_phase=on_phase, **place)
         self._take(cluster, cluster.get_client(), names, None)
+        cluster_is_ready(cluster.name)
         return cluster
 
     def down(self, *, keep: bool = False, stop: bool = False) -> str:
@@ -236,6 +236,7 @@ class Session:
         else:
             own = Own.of(cluster, self._keep, self._names) if cluster.created_here else None
             self._take(cluster, coming.client, self._names, own)
+            cluster_is_ready(cluster.name)
 
     # -- the one that is there
 

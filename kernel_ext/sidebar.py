@@ -100,8 +100,8 @@ class Sidebar:
         self._say()
 
     def _is_near(self, records: Iterable[ClusterRecord]) -> bool:
-        projects = {record.project for record in records} | {project for project, _ in self._known.answered}
-        return not self._known.failed and {*projects, self._place[0]} == {LOCAL}
+        asked = {where.partition("/")[0] for where in self._known.failed} | {where[0] for where in self._known.answered}
+        return {*asked, *(record.project for record in records), self._place[0]} == {LOCAL}
 
     def _settle(self, records: Iterable[ClusterRecord], asked: float) -> None:
         """Have one line for each of ``records``, as they were when ``asked``, and none for what has gone."""

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.ioloop import IOLoop
 
-from .aside import Aside
-from .known import Known
 from .sidebar_manager import Shown
 
 if TYPE_CHECKING:
+    from .server import Side
     from .sidebar import Sidebar
 
 SETTLED = 5.0
@@ -24,15 +23,14 @@ class Opening:
 
     Parameters
     ----------
-    aside : Aside
-    known : Known
+    side : Side
     base_url : str
         The server's.
     log : logging.Logger
     """
 
-    def __init__(self, aside: Aside, known: Known, base_url: str, log: Any):
-        self._aside, self._known, self._base_url, self._log = aside, known, base_url, log
+    def __init__(self, side: Side, base_url: str, log: Any):
+        self._side, self._base_url, self._log = side, base_url, log
         self._shown: Shown | None = None
         self._sidebar: asyncio.Future[Sidebar] | None = None
 
@@ -71,8 +69,8 @@ class Opening:
 
             return Sidebar
 
-        made = await self._aside.do(imported)
-        return made(self._aside, self._known, self._base_url, self._log, self._shown)
+        made = await self._side.aside.do(imported)
+        return made(self._side.aside, self._side.known, self._base_url, self._log, self._shown)
 
     def _look_for_what_is_left(self) -> None:
         from .sidebar_made import all_made
@@ -84,10 +82,10 @@ class Opening:
 _here: Opening | None = None
 
 
-def begin(app: Any, aside: Aside, known: Known) -> None:
+def begin(app: Any, side: Side) -> None:
     """Have the sidebar of ``app``, a ``ServerApp`` that is loading its extensions, show the clusters there are."""
     global _here
-    _here = Opening(aside, known, app.web_app.settings["base_url"], app.log)
+    _here = Opening(side, app.web_app.settings["base_url"], app.log)
     IOLoop.current().add_callback(_here.open)
 
 

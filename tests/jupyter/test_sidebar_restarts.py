@@ -33,9 +33,10 @@ def laptop(new_laptop) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def servers(laptop) -> Iterator[tuple[SidebarServer, SidebarServer]]:
-    """A server, and the next one: it is there already, so that no test waits for it."""
+    """A server, whose dask-labextension asks for three workers, and the next one, which is there already."""
     with contextlib.ExitStack() as stack:
-        first, following = (stack.enter_context(ended(SidebarServer(laptop))) for _ in range(2))
+        size = {"DASK_LABEXTENSION__DEFAULT__WORKERS": "3"}
+        first, following = (stack.enter_context(ended(SidebarServer(laptop, has))) for has in (size, {}))
         first.answers()
         following.answers()
         yield first, following
@@ -62,7 +63,7 @@ def test_a_server_killed_while_it_creates_leaves_that_to_the_next_one_and_no_twi
     assert line["name"] == f"{name} · creating"
     with pytest.raises(Refused, match=f"{name} is being created"):
         following.ask("PUT")
-    assert following.ready(line["id"])["workers"] == 2
+    assert following.ready(line["id"])["workers"] == 3
     following.until(lambda: records(laptop)[0]["ready"])
     assert list(laptop.clusters()) == [name]
 
