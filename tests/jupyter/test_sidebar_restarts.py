@@ -16,7 +16,7 @@ from dask_dataproc.clusters.local import emulator_start
 from .sidebar_server import Refused, SidebarServer, ended, records
 
 SCALE, LEASE = 60, 1200
-SLOW = 3.0
+SLOW = 6.0
 """Real seconds that machines boot for."""
 BOUND = 15.0
 """Seconds in which a server ends that was asked to, Python's own end on a busy machine included."""
