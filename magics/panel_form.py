@@ -69,6 +69,7 @@ class Form:
         self._changed = changed
         self._base: dict[str, Any] = {name: field.default for name, field in FIELDS.items()}
         self._values = dict(self._base)
+        self._most: int = self._base["max_workers"]
         self.controls: dict[str, Control] = {}
         self.data = Control(DATA, lambda: None)
         self.data.input.continuous_update = True  # Enter is told before what was typed would be
@@ -132,12 +133,18 @@ class Form:
             except SpecError as error:
                 wrong.append(error)
         if {"workers", SHARE.name} <= found.keys():
+            found |= self._most_of(found["workers"], found.get("max_workers", self._most))
             found |= split(found["workers"], found[SHARE.name], self._values["secondary_type"])
         self._values |= {name: value for name, value in found.items() if name in FIELDS}
         return wrong
 
+    def _most_of(self, total: int, most: int) -> dict[str, int]:
+        """Return the bound that goes with ``total`` workers: as many, unless somebody has chosen one."""
+        return {"max_workers": max(total, most) if most == self._base["max_workers"] else most}
+
     def _show(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
+        self._most = self._values["max_workers"]
         for name, control in self.controls.items():
             control.show(self._shown(name))
 

@@ -4,6 +4,7 @@ export default {
     const range = document.createElement('input');
     Object.assign(range, { type: 'range', min: model.get('low'), max: model.get('high'), step: 1 });
     range.setAttribute('aria-label', model.get('name'));
+    range.dataset.lmSuppressShortcuts = true; // arrow keys are the slider's here, not the notebook's
     const show = () => {
       range.value = model.get('value'); // beyond its end it stays there, and the value what it is
     };

@@ -46,6 +46,16 @@ def test_a_form_that_nobody_has_touched_asks_for_nothing(form):
     assert form.fields() == {}
 
 
+def test_more_workers_than_the_bound_take_it_with_them_unless_it_was_chosen(form):
+    form.controls["workers"].input.value = 16
+    assert form.fields() == {"workers": 16, "max_workers": 16}
+    form.controls["workers"].input.value = 4
+    assert form.fields() == {"workers": 4}
+    form.controls["max_workers"].input.value = 12
+    form.controls["workers"].input.value = 16
+    assert form.fields() == {"workers": 16, "max_workers": 12}
+
+
 def test_what_differs_is_what_is_asked_for(form):
     form.controls["workers"].input.value = 8
     form.controls["spot_share"].input.value = 50
