@@ -11,7 +11,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 
-from ..clusters.errors import DashboardUnreachable, WaitTimeout
+from ..clusters.errors import NoDashboard, WaitTimeout
 
 OPEN = 30.0
 """Seconds that gcloud has to say that it listens."""
@@ -76,7 +76,7 @@ async def dig(machine: str, port: int, zone: str, project: str, idle: float = ID
 
     Raises
     ------
-    DashboardUnreachable
+    NoDashboard
         gcloud ended instead; the message has its last line.
     WaitTimeout
         It did not say in time that it listens.
@@ -108,7 +108,7 @@ async def _listening(process: asyncio.subprocess.Process, machine: str) -> int:
             return int(found[1])
         last = line.strip() or last
     said = last.decode(errors="replace")[:200] or "gcloud ended and said nothing"
-    raise DashboardUnreachable(
+    raise NoDashboard(
         f"tunnel to {machine}: {said}", "gcloud auth login   (and the firewall rule dask-iap in docs/dashboards.md)"
     )
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from dask_dataproc.clusters.connection import find
-from dask_dataproc.clusters.errors import DashboardUnreachable, WaitTimeout
+from dask_dataproc.clusters.errors import NoDashboard, WaitTimeout
 from dask_dataproc.clusters.sync import run
 from dask_dataproc.init_actions.connection import security
 from dask_dataproc.kernel_ext import tunnel
@@ -29,7 +29,7 @@ NOWHERE = "192.0.2.1"
 
 
 class Door:
-    """A port of loopback that asks for keys and leads to a dashboard that asks for none, as the head's own door does."""
+    """A port of loopback that asks for keys and leads to a dashboard that asks for none, as the head's own does."""
 
     def __init__(self, keys: ssl.SSLContext, there: int):
         self._loop = asyncio.new_event_loop()
@@ -185,7 +185,7 @@ def test_a_gcloud_that_keeps_silent_is_given_up(own, laptop, monkeypatch):
         asyncio.run(dig("m", 8787, "z", "p"))
     laptop.until(lambda: not own.running())
     own.does(fail="")
-    with pytest.raises(DashboardUnreachable, match="ended and said nothing"):
+    with pytest.raises(NoDashboard, match="ended and said nothing"):
         asyncio.run(dig("m", 8787, "z", "p"))
 
 
