@@ -14,7 +14,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 INSTALLED := .venv/.installed
-SLOW := $(addprefix tests/,api clusters gcs notebooks jupyter chaos airflow yarn nodes)
+SLOW := $(addprefix tests/,api clusters gcs notebooks jupyter browser chaos airflow yarn nodes)
 PYTEST := $(BIN)/python -m pytest --durations=15
 
 .PHONY: demo lab test check notebooks lock clean
@@ -37,6 +37,7 @@ notebooks: $(INSTALLED)
 test: $(INSTALLED)
 	$(PYTEST) tests/unit
 	bash tests/gcs/setup.sh
+	bash tests/browser/setup.sh
 	bash tests/airflow/setup.sh
 	bash tests/yarn/setup.sh
 	bash tests/nodes/setup.sh
@@ -50,14 +51,15 @@ check: $(INSTALLED)
 	$(BIN)/codespell
 	$(BIN)/python -m pytest -q tests/unit/test_house.py
 
-# The editable install comes after the lock and without dependencies, so that what runs is what is locked.
-$(INSTALLED): requirements.lock pyproject.toml
+# The editable install comes after the lock and without dependencies, so that what runs is what is locked. What Jupyter
+# loads of us is copied by it: it is made again when that has changed.
+$(INSTALLED): requirements.lock pyproject.toml $(shell find kernel_ext/config kernel_ext/labextension -type f)
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Installing into .venv (once, about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall-package dask-dataproc --editable .
 	@touch $@
 
 lock: $(INSTALLED)

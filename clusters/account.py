@@ -39,12 +39,15 @@ class Account:
     ended : mapping of str to float
         Until when, in unix seconds, the cost of a cluster is in ``spent``, by the keys of reservations that have ended:
         whatever is heard of it later, that is not booked again.
+    costs : mapping of str to float
+        USD that those clusters cost, by the same keys.
     """
 
     user: str
     reservations: Mapping[str, Reservation] = field(default_factory=dict)
     spent: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     ended: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
 
     def reserve(self, wanted: Reservation) -> Account:
         """Return the account with ``wanted``, in place of what was reserved for the same request.
@@ -91,9 +94,12 @@ class Account:
         if held is None:
             return self
         ended = {k: until for k, until in self.ended.items() if until > now - REMEMBERED}
+        costs = {k: usd for k, usd in self.costs.items() if k in ended}
         if held.spans:
             ended[key] = min(now, held.expires)
-        return replace(self.without(key), spent=_kept(_added(self.spent, held, now), now), ended=ended)
+            costs[key] = costs.get(key, 0.0) + cost(held.intervals(now))
+        spent = _kept(_added(self.spent, held, now), now)
+        return replace(self.without(key), spent=spent, ended=ended, costs=costs)
 
     def settled(self, now: float) -> Account:
         """Return the account without the reservations that have expired: what they cost until then is spent."""
@@ -173,12 +179,12 @@ class Account:
         ValueError
             It has not; in one line, what is wrong with it.
         """
-        told = fields_of(cls, said)
+        told = fields_of(cls, {"costs": {}, **mapping("Account", said)})  # an earlier version kept no costs
         held = {key: Reservation.from_dict(each) for key, each in mapping("reservations", told["reservations"]).items()}
         if any(key != each.key for key, each in held.items()):
             raise ValueError("reservations: not by their keys")
         spent = {day: amounts(f"spent.{day}", by) for day, by in mapping("spent", told["spent"]).items()}
-        return cls(told["user"], held, spent, amounts("ended", told["ended"]))
+        return cls(told["user"], held, spent, amounts("ended", told["ended"]), amounts("costs", told["costs"]))
 
     def _with(self, key: str, held: Reservation) -> Account:
         return replace(self, reservations={**self.reservations, key: held})

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
-from distributed.comm.core import CommClosedError
 from distributed.core import Status
-from tornado import netutil
 
 from . import unclosed
-from .adaptive import resume
-from .alternatives import in_turn
-from .booking import Booking
 from .config import LEASE_BOUNDS, duration, resolve
-from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
-from .living_cluster import LivingCluster
+from .errors import DaskDataprocError
 from .phases import Phase, Phases
-from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
-from .service import Service
+from .provision import left_behind, to_its_end
+from .rising_cluster import RisingCluster
 from .spec import ClusterSpec
-from .tenure import Tenure
 from .warm import check_stoppable
 from .wording import cost_row
 
 
-class DataprocCluster(LivingCluster):
+class DataprocCluster(RisingCluster):
     """An ephemeral Dask cluster on Dataproc.
 
     Made with the object and deleted by `close`, at the end of a ``with``, when Python ends, or by Dataproc itself when
@@ -54,6 +46,8 @@ class DataprocCluster(LivingCluster):
         Renew the lease from here. Without it the cluster lives for its whole ``lifetime``.
     on_phase : callable, optional
         Called with each `Phase` when it begins and when it ends, from the loop's thread.
+    start : bool
+        False leaves that to `start`, so that another thread can have the object meanwhile.
     asynchronous : bool
         Make an awaitable for use in a running event loop.
     **spec_fields
@@ -84,30 +78,23 @@ class DataprocCluster(LivingCluster):
         fit: bool = False,
         hold_lease: bool = True,
         on_phase: Callable[[Phase], None] | None = None,
+        start: bool = True,
         asynchronous: bool = False,
         loop: Any = None,
         **spec_fields: Any,
     ):
         given = {"workers": n_workers, "name": name} | spec_fields
         self.spec = resolve(spec, local=local, create=create, **{k: v for k, v in given.items() if v is not None})
-        self.keep, self.created_here = keep, False
+        self.keep = keep
         self._create, self._fit, self._hold_lease, self._on_phase = create, fit, hold_lease, on_phase
-        self._starting: asyncio.Task[None] | None = None
         self._wanted_life = self.spec.lifetime
         self._lease_length = duration("lease", LEASE_BOUNDS)
         self._phases = Phases(self._log_phase)
         super().__init__(asynchronous=asynchronous, loop=loop, name=self.spec.name, quiet=True)
         if not self.asynchronous:
             self._loop_runner.start()
-            try:
-                self._complete(self._start())
-            except BaseException:
-                if self.status is Status.running:  # Ctrl-C came when it was up, and nobody will have this object
-                    self.close()
-                self._loop_runner.stop()
-                raise
-            if self.created_here:
-                unclosed.remember(self)
+            if start:
+                self.start()
 
     @classmethod
     def from_name(cls, name: str, **keywords: Any) -> DataprocCluster:
@@ -130,96 +117,6 @@ class DataprocCluster(LivingCluster):
     def phases(self) -> list[Phase]:
         """The phases that have ended, in order."""
         return list(self._phases.done)
-
-    # -- the way up
-
-    async def _start(self) -> None:
-        if self.status is not Status.created:
-            return
-        self.status = Status.starting
-        self._starting = asyncio.ensure_future(self._come_up())
-        await unless_given_up(self._starting, f"{self.name}: closed while it came up; nothing of it is left")
-
-    async def _come_up(self) -> None:
-        self._service = Service(self.spec.project, self.spec.region)
-        self._provision = Provision(self.spec, self._service, self._phases)
-        limit = duration("timeouts.create")
-        try:
-            async with asyncio.timeout(limit):
-                with self._phases.phase("service", f"{self.spec.project}/{self.spec.region}"):
-                    await self._service.__aenter__()
-                await in_turn(self.spec, self._up, self._undo, self._phases, fit=self._fit)
-        except BaseException as error:
-            await to_its_end(self._give_up(error))
-            if isinstance(error, TimeoutError) and not isinstance(error, WaitTimeout):
-                raise WaitTimeout(f"{self.name}: not up after {limit} s; it has been deleted") from error
-            raise
-
-    async def _up(self, spec: ClusterSpec) -> None:
-        self.spec, self.status = spec, Status.starting
-        self._provision = Provision(spec, self._service, self._phases)
-        life = self._lease_length if self._hold_lease else self.spec.lifetime
-        uuid, workers = await self._make_or_find(min(life, self.spec.lifetime))
-        following = asyncio.ensure_future(self._provision.follow())
-        try:
-            with self._phases.phase("boot"):
-                finding = self._provision.connection(uuid, following)
-                connection, _ = await asyncio.gather(finding, asyncio.to_thread(netutil._client_ssl_defaults))
-            with self._phases.phase("connect", connection.scheduler):
-                await self._connect(connection)
-            with self._phases.phase("workers", f"{workers} to register") as said:
-                registered = sooner(self._registered(workers, said.now), following)
-                said.append(await alongside(registered, self._provision.agree(self.scheduler_comm)))
-            with self._phases.phase("ready"):
-                await following
-                await self._take_over()
-        except CommClosedError as error:  # in the middle of a call: somebody, or its lease, has ended it meanwhile
-            raise ClusterFailed(f"{self.name}: the scheduler has gone: {error}", "%dask_cluster status") from error
-        finally:
-            following.cancel()
-
-    async def _make_or_find(self, life: float) -> tuple[str, int]:
-        """Return the cluster's uuid and how many workers to wait for."""
-        if self._create:
-            with contextlib.suppress(ClusterExists):
-                operation = await self._provision.create(life)
-                self.created_here, self.spec = True, self._provision.spec
-                self.name = self.spec.name  # that of a stopped one, which was started instead
-                return operation.cluster_uuid, self.spec.total_workers
-        record = await self._provision.existing()
-        self.spec = self._provision.spec = record.spec()
-        return record.uuid, 0 if record.status == "RUNNING" else record.total_workers
-
-    async def _take_over(self) -> None:
-        """Begin to count the cost and to keep the lease."""
-        record = await self._service.get(self.name)
-        booking = self._provision.booking or Booking.of(record, self._service.clock)
-        self._tenure = Tenure(self.spec, record, self._service, self._phases, booking)
-        await self._tenure.count()
-        begins = record.created if self.created_here else self._service.clock.now()
-        self._tenure.take_lease(self._lease_length, begins + self._wanted_life)
-        if self._hold_lease:
-            await self._tenure.hold(self._idle_seconds)
-            adapts = (await self._head.workers_state())["adapts"]
-            if adapts is not None:
-                self._follow_head(adapts["minimum"], adapts["maximum"])
-            elif not self.created_here:
-                resume(self)
-
-    async def _undo(self) -> None:
-        try:
-            await self._provision.undo()
-        finally:
-            with contextlib.suppress(OSError):  # a scheduler that has gone
-                await self._disconnect()
-
-    async def _give_up(self, error: BaseException) -> None:
-        try:
-            await self._undo()
-        except DaskDataprocError as undone:
-            left_behind(self.name, error, undone)
-        finally:
-            await self._service.__aexit__()
 
     # -- the end
 

@@ -11,7 +11,9 @@ from .config import OWNER, setting, staging_of, user
 from .dataproc_config import MARK
 from .held import all_held
 from .ledger import Ledger
+from .prices import cost
 from .quotas import Limits, limits_of, pool_of
+from .reservation import Reservation
 from .service import Service
 from .sync import run
 
@@ -26,8 +28,8 @@ class Standings:
     limits : Limits
     pool : int or None
         Clusters of all users there may be.
-    pooled : int
-        Clusters of all users there are.
+    reserved : tuple of Reservation
+        Those of all users that count there.
     budgets : tuple of Standing
         The person's, and the project's where it has one.
     now : float
@@ -37,9 +39,14 @@ class Standings:
     account: Account
     limits: Limits
     pool: int | None
-    pooled: int
+    reserved: tuple[Reservation, ...]
     budgets: tuple[Standing, ...]
     now: float
+
+    @property
+    def pooled(self) -> int:
+        """Clusters of all users there are."""
+        return len(self.reserved)
 
 
 def ledger_url(staging: str) -> str:
@@ -62,7 +69,7 @@ def standings(project: str, region: str) -> Standings:
             now, quotas = service.clock.now(), setting("quotas")
             pool, budgets = await asyncio.gather(ledger.pool(), budget_standings(ledger, account, project, now))
         limits, bound = limits_of(account.user, project, quotas), pool_of(project, quotas)
-        return Standings(account, limits, bound, len(pool.reservations), budgets, now)
+        return Standings(account, limits, bound, tuple(pool.reservations.values()), budgets, now)
 
     return run(stand())
 
@@ -82,6 +89,21 @@ def spending(project: str, region: str, *, everybody: bool = False) -> tuple[lis
             return await ledger.accounts() if everybody else [account], service.clock.now()
 
     return run(looked())
+
+
+async def cost_of(service: Service, key: str) -> float | None:
+    """Return USD that the caller's cluster with reservation ``key`` has cost, living or ended; None: nothing is known.
+
+    Raises
+    ------
+    ConfigError, WaitTimeout
+        The ledger cannot be read.
+    """
+    _, account = await _reconciled(service)
+    held = account.reservations.get(key)
+    if held is None:
+        return account.costs.get(key)
+    return account.costs.get(key, 0.0) + cost(held.intervals(service.clock.now()))
 
 
 async def budget_standings(ledger: Ledger, account: Account, project: str, now: float) -> tuple[Standing, ...]:

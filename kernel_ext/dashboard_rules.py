@@ -35,7 +35,13 @@ def path_there(asked: str) -> str:
     path = asked or "/"
     plain = _plain(path)
     segments = plain.split("/")
-    legal = PATH.fullmatch(path) and "//" not in path and plain.isprintable() and "\\" not in plain
+    legal = (
+        PATH.fullmatch(path)
+        and "//" not in path
+        and not plain.startswith("//")
+        and plain.isprintable()
+        and "\\" not in plain
+    )
     if not legal or {".", ".."} & set(segments) or _first(segments) in CLOSED:
         raise DashboardRefused(f"path {path[:80]!r}: refused, allowed are the pages of Dask's dashboard")
     return path

@@ -13,7 +13,8 @@ class Ending:
     A kernel is asked to end through its ``do_shutdown(restart)``, the method that Jupyter documents for kernels to
     override. It runs in the kernel's control thread, so it comes through while a cell is busy and while Jupyter's
     interrupt unwinds the main thread, and with Python's thread pools still alive: none of that holds for ``atexit``.
-    Only ``atexit`` is there for a process that is no kernel (a terminal's IPython).
+    A terminal's IPython is asked through its ``ask_exit``, by ``exit`` as by Ctrl-D. Only ``atexit`` is there for a
+    process that is neither, as a script that IPython runs.
 
     Parameters
     ----------
@@ -27,6 +28,8 @@ class Ending:
         kernel = getattr(shell, "kernel", None)
         if kernel is not None:
             self._wrap(kernel)
+        elif hasattr(shell, "ask_exit"):
+            self._wrap_terminal(shell)
         atexit.register(self._once, False)
 
     def _wrap(self, kernel: Any) -> None:
@@ -37,6 +40,15 @@ class Ending:
             return shutdown(restart)
 
         kernel.do_shutdown = do_shutdown
+
+    def _wrap_terminal(self, shell: Any) -> None:
+        ask_exit = shell.ask_exit
+
+        def asked() -> None:
+            self._once(False)
+            ask_exit()
+
+        shell.ask_exit = asked
 
     def _once(self, restart: bool) -> None:
         act, self._act = self._act, None

@@ -9,8 +9,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..clusters.paths import private, state_dir
+
+if TYPE_CHECKING:
+    from ..clusters.cluster import DataprocCluster
+
+NOTEBOOK = "JPY_SESSION_NAME"
+"""The variable in which Jupyter gives a live notebook's path to its kernel; nbclient and papermill set none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Own:
         Whether it was to outlive its notebook.
     names : sequence of str
         What client and cluster are called in the notebook.
+    key : str
+        Of its reservation, by which the ledger knows what it cost.
     """
 
     name: str
@@ -33,6 +42,13 @@ class Own:
     region: str
     keep: bool
     names: Sequence[str]
+    key: str = ""
+
+    @classmethod
+    def of(cls, cluster: DataprocCluster, keep: bool, names: Sequence[str]) -> Own:
+        """Return what is left on disk of a cluster that was made here."""
+        spec = cluster.spec
+        return cls(cluster.name, cluster.uuid, spec.project, spec.region, keep, names, cluster.key)
 
 
 class NotebookRecord:
@@ -54,12 +70,7 @@ class NotebookRecord:
 
     def read(self) -> Own | None:
         """Return what the last kernel left; None if nothing, or nothing that can be read."""
-        if not self.ours:
-            return None
-        try:
-            return Own(**json.loads(self.path.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
+        return _read(self.path) if self.ours else None
 
     def write(self, own: Own) -> None:
         """Leave ``own`` for the next kernel, whole or not at all."""
@@ -82,7 +93,19 @@ class NotebookRecord:
         return True
 
 
+def left_for(notebook: str) -> Own | None:
+    """Return what the last kernel of ``notebook`` left, or its present one: for who only looks."""
+    return _read(record_path(notebook))
+
+
 def record_path(notebook: str) -> Path:
     """Return where the record of ``notebook`` is, if there is one."""
     key = hashlib.sha256(notebook.encode()).hexdigest()[:16]
     return private(state_dir() / "sessions") / f"{key}.json"
+
+
+def _read(path: Path) -> Own | None:
+    try:
+        return Own(**json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None

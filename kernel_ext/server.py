@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.config
 
+from . import sidebar_opening
 from .aside import Aside
 
 if TYPE_CHECKING:
@@ -57,13 +58,18 @@ class Side:
 
 def begin(app: Any) -> None:
     """Have ``app``, a running ``ServerApp``, answer for us."""
-    from . import proxy, rest
+    from . import notebook_handler, proxy, rest
 
     base_url = app.web_app.settings["base_url"]
     _tell_kernels(base_url)
-    app.web_app.settings[SETTING] = Side()
-    routes = [(proxy.ROUTE, proxy.DashboardHandler), (rest.ROUTE, rest.ClustersHandler)]
+    side = app.web_app.settings[SETTING] = Side()
+    routes = [
+        (proxy.ROUTE, proxy.DashboardHandler),
+        (rest.ROUTE, rest.ClustersHandler),
+        (notebook_handler.ROUTE, notebook_handler.NotebookHandler),
+    ]
     app.web_app.add_handlers(".*$", [(base_url + path, handler) for path, handler in routes])
+    sidebar_opening.begin(app, side)
 
 
 def _tell_kernels(base_url: str) -> None:

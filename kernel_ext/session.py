@@ -18,6 +18,7 @@ cluster of a job, which the DAG made and deletes.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import os
 import threading
@@ -25,22 +26,23 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..clusters.errors import DaskDataprocError
+from .coming_up import ComingUp, Listener
 from .ending import Ending
-from .notebook_record import NotebookRecord, Own
+from .gone import gone
+from .lab import cluster_is_ready
+from .notebook_record import NOTEBOOK, NotebookRecord, Own
+from .to_come import ClientToCome, ToCome, by_default
 
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
     from ..clusters.phases import Phase
     from ..clusters.spec import ClusterSpec
 
-NOTEBOOK = "JPY_SESSION_NAME"
-"""The variable in which Jupyter gives a live notebook's path to its kernel; nbclient and papermill set none."""
 RUN = "dask_dataproc_run"
 """The name that a DAG injects into its notebook: ``{"cluster", "project", "region"}`` of the run."""
 LAST_WORDS = 2.0
 """Seconds that a deletion may hold up the kernel's end: Jupyter sends SIGTERM after 2.5 s. The lease does the rest."""
-
-Listener = Callable[["Phase"], None]
 
 
 class Session:
@@ -57,6 +59,8 @@ class Session:
         Whether a person sits in front of it, in a notebook that no other kernel holds.
     notebook : str
         That notebook's path, empty where it is not known.
+    coming : ComingUp or None
+        The cluster that is on its way up, if one is.
     """
 
     def __init__(self, shell: Any):
@@ -70,6 +74,10 @@ class Session:
         self._put: dict[str, Any] = {}
         self._used: list[DataprocCluster] = []
         self._own: Own | None = None
+        self._names: tuple[str, str] = ("", "")
+        self._keep = False
+        self._default = contextlib.ExitStack()
+        self.coming: ComingUp | None = None
         self._reattaching: threading.Thread | None = None
         self._ending: Ending | None = None
 
@@ -99,10 +107,10 @@ class Session:
             for c in self._used
         ]
 
-    def up(
-        self, spec: ClusterSpec, names: tuple[str, str], *, keep: bool = False, fit: bool = False, on_phase: Listener
-    ) -> DataprocCluster:
-        """Make the cluster of ``spec``, or attach to it if there is one of that name, and wait until it is ready.
+    def begin(self, spec: ClusterSpec, names: tuple[str, str], *, keep: bool = False, fit: bool = False) -> ComingUp:
+        """Begin to make the cluster of ``spec``, or to attach to it if there is one of that name, and return at once.
+
+        Until they are there, client and cluster are in the notebook as what waits for them.
 
         Parameters
         ----------
@@ -114,26 +122,40 @@ class Session:
             The cluster outlives the kernel, until its lease ends.
         fit : bool
             Where a quota is short, the largest cluster that fits will do.
-        on_phase : callable
-            Called with each phase.
         """
-        from ..clusters.cluster import DataprocCluster
 
-        cluster = DataprocCluster(spec, keep=keep, fit=fit, on_phase=on_phase)
-        own = Own(cluster.name, cluster.record.uuid, spec.project, spec.region, keep, names)
-        self._take(cluster, names, own if cluster.created_here else None)
-        return cluster
+        def make(on_phase: Listener) -> DataprocCluster:
+            from ..clusters.cluster import DataprocCluster
+
+            return DataprocCluster(spec, keep=keep, fit=fit, on_phase=on_phase, start=False)
+
+        self._watch_the_end()
+        coming = ComingUp(spec, make, self._default.close, self._has_client, self._has_come)
+        self.coming, self._names, self._keep = coming, names, keep
+        self._announce(coming)
+        coming.listen(self._note)
+        return coming.begin()
 
     def attach(self, name: str, names: tuple[str, str], *, on_phase: Listener, **place: Any) -> DataprocCluster:
         """Attach to the living cluster ``name`` and take over its lease, which is not ours to do in a job."""
         from ..clusters.cluster import DataprocCluster
 
         cluster = DataprocCluster.from_name(name, hold_lease=self.run is None, on_phase=on_phase, **place)
-        self._take(cluster, names, None)
+        self._take(cluster, cluster.get_client(), names, None)
+        cluster_is_ready(cluster.name)
         return cluster
 
     def down(self, *, keep: bool = False, stop: bool = False) -> str:
-        """Let go of the current cluster and delete it, or ``stop`` it, unless ``keep`` or it is a job's."""
+        """Let go of the current cluster and delete it, or ``stop`` it, unless ``keep`` or it is a job's.
+
+        One that is coming up is given up, and what was made of it undone.
+        """
+        if (coming := self.coming) is not None:
+            coming.cancel()
+            try:
+                coming.wait()  # it may have come up in this moment
+            except DaskDataprocError:
+                return coming.name
         cluster = self._cluster
         if cluster is None:
             return ""
@@ -164,45 +186,95 @@ class Session:
 
     def _reattached(self, own: Own) -> str:
         from ..clusters.cluster import DataprocCluster
-        from ..clusters.errors import ClusterFailed, ClusterNotFound, DaskDataprocError
+        from ..clusters.errors import ClusterFailed, ClusterNotFound
 
-        gone = f"{own.name} is gone: its lease has ended, or it was deleted; %dask_cluster up makes another"
         try:
             cluster = DataprocCluster.from_name(own.name, project=own.project, region=own.region, keep=own.keep)
-        except (ClusterNotFound, ClusterFailed):
+        except ClusterNotFound:
             self._forget()
-            return gone
+            return gone(own)
+        except ClusterFailed as error:
+            self._forget()
+            return f"{own.name} is lost: {error.message}; {error.hint or '%dask_cluster up makes another'}"
         except DaskDataprocError as error:
             return f"{own.name} is not reached: {error.message}; %dask_cluster attach {own.name} tries again"
         if cluster.record.uuid != own.uuid:  # somebody else's, under the name that ours had
             cluster.detach()
             self._forget()
-            return gone
-        self._take(cluster, own.names, own)
+            return gone(own)
+        self._take(cluster, cluster.get_client(), own.names, own)
         return f"Reattached to {own.name}, made by this notebook: {' and '.join(own.names)} are back"
 
-    def _take(self, cluster: DataprocCluster, names: Sequence[str], own: Own | None) -> None:
-        """Make ``cluster`` the current one and put it and a client into the notebook."""
-        self._cluster, self._own = cluster, own
+    # -- a cluster that comes up
+
+    def _announce(self, coming: ComingUp) -> None:
+        """Have the names in the notebook wait for what is to come, and with them whatever Dask computes by default."""
+        client = ClientToCome(coming.wait_for_client, lambda: f"client of {coming.name}, to come: {coming.said}")
+        cluster = ToCome(coming.wait, lambda: f"{coming.name}, to come: {coming.said}")
+        self._show(dict(zip(self._names, (client, cluster), strict=True)))
+        self._default.enter_context(by_default(client))
+
+    def _note(self, phase: Phase) -> None:
+        """Have the next kernel find a cluster that was made here, from the moment that there is one."""
+        cluster = self.coming.cluster if self.coming else None
+        if phase.name == "boot" and phase.seconds is None and cluster is not None and cluster.created_here:
+            self._own = Own.of(cluster, self._keep, self._names)
+            if self._record:
+                self._record.write(self._own)
+        elif phase.name == "undo":
+            self._own = None
+            if self._record:
+                self._record.clear()
+
+    def _has_client(self, coming: ComingUp) -> None:
+        self._show({self._names[0]: coming.client})
+
+    def _has_come(self, coming: ComingUp) -> None:
+        cluster, self.coming = coming.cluster, None
+        if coming.error is not None or cluster is None:
+            self._forget(drop=coming.cancelled)
+        else:
+            own = Own.of(cluster, self._keep, self._names) if cluster.created_here else None
+            self._take(cluster, coming.client, self._names, own)
+            cluster_is_ready(cluster.name)
+
+    # -- the one that is there
+
+    def _take(self, cluster: DataprocCluster, client: Any, names: Sequence[str], own: Own | None) -> None:
+        """Make ``cluster`` the current one and put it and its ``client`` into the notebook."""
+        self._cluster, self._client, self._own = cluster, client, own
         self._used.append(cluster)
-        self._client = cluster.get_client()
-        self._put = dict(zip(names, (self._client, cluster), strict=True))
-        self._shell.push(self._put)
+        self._show(dict(zip(names, (client, cluster), strict=True)))
         if self._record and own:
             self._record.write(own)
-        if self._ending is None:
-            self._ending = Ending(self._shell, self._end)
+        self._watch_the_end()
 
-    def _forget(self) -> None:
-        """Take the cluster out of the notebook, where its names still mean it, and out of the record."""
-        self._shell.drop_by_id(self._put)
+    def _show(self, put: dict[str, Any]) -> None:
+        self._put = self._put | put
+        self._shell.push(put)
+
+    def _forget(self, *, drop: bool = True) -> None:
+        """Take the cluster out of the record, and ``drop`` it from the notebook, where its names still mean it.
+
+        What is not dropped stands there for a cluster that never came: who uses it is told why.
+        """
+        if drop:
+            self._shell.drop_by_id(self._put)
+        self._default.close()
         if self._record:
             self._record.clear()
         self._cluster = self._client = self._own = None
         self._put = {}
 
+    def _watch_the_end(self) -> None:
+        if self._ending is None:
+            self._ending = Ending(self._shell, self._end)
+
     def _end(self, restart: bool) -> None:
         """Do what the table at the top of this file says."""
+        if self.coming is not None:
+            self._end_of_coming(self.coming, restart)
+            return
         if self._cluster is None:
             return
         stays = self._own is None or self._own.keep or (restart and self.live)
@@ -213,6 +285,14 @@ class Session:
         acting.join(LAST_WORDS)
         if self._record and not stays:
             self._record.clear()
+
+    def _end_of_coming(self, coming: ComingUp, restart: bool) -> None:
+        """Leave what has been made to the next kernel, which waits for it; without a next one, give it up."""
+        if self._own is not None and (self._keep or (restart and self.live)):
+            return
+        coming.cancel()
+        with contextlib.suppress(TimeoutError, DaskDataprocError):
+            coming.wait(LAST_WORDS)
 
 
 _sessions: dict[int, Session] = {}

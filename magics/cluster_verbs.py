@@ -41,6 +41,7 @@ SHELL_LIFETIME = 3600
 @click.option("--data", metavar="PATH", help="Of the size that its input asks for, as `size` says it.")
 @click.option("--keep", is_flag=True, help="In a notebook: the cluster outlives the kernel, until its lease ends.")
 @click.option("--fit", is_flag=True, help="Where a quota is short: the largest cluster that fits will do.")
+@click.option("--wait/--no-wait", default=None, help="In a notebook: end when it is up [default: if nobody is there].")
 @click.option("--client-name", metavar="NAME", help="In a notebook: what the client is called there.")
 @click.option("--cluster-name", metavar="NAME", help="In a notebook: what the cluster is called there.")
 @json_option
@@ -52,6 +53,7 @@ def up(
     data: str | None,
     keep: bool,
     fit: bool,
+    wait: bool | None,
     client_name: str | None,
     cluster_name: str | None,
     as_json: bool,
@@ -60,9 +62,13 @@ def up(
     """Bring up a cluster and wait for its workers.
 
     One of that name that lives already is attached to. In a notebook `client` and `cluster` are there afterwards,
-    and the kernel keeps the cluster's lease. A cluster made from a shell has nobody to keep its lease: it lives for
-    --lifetime, by default 1 h.
+    and the kernel keeps the cluster's lease. Where a person sits in front of it the cell is over at once: the cluster
+    comes up beside the work, and a cell that needs `client` waits for it. A cluster made from a shell has nobody to
+    keep its lease: it lives for --lifetime, by default 1 h.
     """
+    from ..clusters.config import resolve
+    from ..kernel_ext.last_spec import remember
+
     front.quiet = as_json
     given = spec_file(path) | typed_fields(fields)
     if data is not None:
@@ -71,10 +77,15 @@ def up(
     if front.session is None:
         cluster = _up_from_shell(front, given, local, fit)
     else:
-        cluster = _up_in_kernel(front, front.session, given, local, keep, fit, _names(client_name, cluster_name))
-    if as_json:
+        names = _names(client_name, cluster_name)
+        cluster = _in_kernel(front, front.session, given, names)
+        if cluster is None:
+            spec = resolve(given, local=local)
+            remember(given)
+            cluster = _begin(front, front.session, spec, names, keep, fit, wait=wait)
+    if as_json and cluster is not None:
         front.document(_described(cluster))
-    if front.session is None:
+    if front.session is None and cluster is not None:
         cluster.detach()
 
 
@@ -92,29 +103,38 @@ def _up_from_shell(front: Front, given: dict[str, Any], local: bool, fit: bool) 
     return cluster
 
 
-def _up_in_kernel(
-    front: Front,
-    session: Session,
-    given: dict[str, Any],
-    local: bool,
-    keep: bool,
-    fit: bool,
-    names: tuple[str, str],
-) -> DataprocCluster:
-    from ..clusters.config import resolve
-
+def _in_kernel(front: Front, session: Session, given: dict[str, Any], names: tuple[str, str]) -> DataprocCluster | None:
+    """Return the cluster that the notebook has already: its own, or that of the job that it is a run of."""
     if run := session.run:
         cluster = session.cluster or _attach(front, session, run["cluster"], names, _place_of(run))
         front.say(f"This run is a job: {' and '.join(names)} are on {cluster.name}, made and deleted by its DAG")
         return cluster
     if current := session.cluster:
         front.say(_already(current, given))
-        return current
-    spec = resolve(given, local=local)
-    with front.progress() as progress:
-        cluster = session.up(spec, names, keep=keep, fit=fit, on_phase=progress)
-    front.say(f"{_is_up(cluster)}; {' and '.join(names)} are ready")
-    return cluster
+    return current
+
+
+def _begin(
+    front: Front,
+    session: Session,
+    spec: ClusterSpec,
+    names: tuple[str, str],
+    keep: bool,
+    fit: bool,
+    *,
+    wait: bool | None,
+) -> DataprocCluster | None:
+    """Bring the cluster of ``spec`` up; return it when it is up, None if nobody is to wait for that."""
+    if session.coming is not None:
+        raise ClusterExists(f"one is coming up already: {session.coming.said}", "%dask_cluster down")
+    coming = session.begin(spec, names, keep=keep, fit=fit)
+
+    def told(cluster: DataprocCluster) -> str:
+        return f"{_is_up(cluster)}; {' and '.join(names)} are ready"
+
+    if wait is None:
+        wait = not session.live or front.quiet
+    return front.watch(coming, told, wait=wait)
 
 
 @click.command()
@@ -133,6 +153,10 @@ def down(front: Front, name: str, everything: bool, keep: bool, stop: bool, plac
     if keep and stop:
         raise SpecError("stop: given, allowed is only without --keep", "%dask_cluster down --stop")
     session = front.session
+    if session and (coming := session.coming) and name in ("", coming.name):
+        session.down()
+        front.say(f"{coming.name} is deleted" if coming.error is None else str(coming.error))
+        return
     own = session.cluster if session else None
     if keep and (own is None or name not in ("", own.name)):
         raise SpecError("keep: given, allowed is only for the cluster that this notebook holds", "%dask_cluster list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,8 @@ import click
 from .progress import LiveLine, PlainLines, Progress
 
 if TYPE_CHECKING:
+    from ..clusters.cluster import DataprocCluster
+    from ..kernel_ext.coming_up import ComingUp
     from ..kernel_ext.session import Session
     from .bars import Bars
     from .render import Table
@@ -52,6 +55,16 @@ class Front:
     def progress(self) -> Progress:
         """Return what shows the phases of a cluster on its way."""
         return Progress(LiveLine(sys.stderr) if sys.stderr.isatty() else PlainLines(self.say))
+
+    def watch(
+        self, coming: ComingUp, told: Callable[[DataprocCluster], str], *, wait: bool = True
+    ) -> DataprocCluster | None:
+        """Show how a cluster comes up and in the end say what is ``told`` of it; return it, or None without a wait."""
+        with self.progress() as progress:
+            coming.listen(progress)
+            cluster = coming.wait()
+        self.say(told(cluster))
+        return cluster
 
     def spelled(self, text: str) -> str:
         """Return ``text`` with the verbs in it as one types them here."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextvars
 import shlex
 import sys
+import threading
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..clusters.errors import DaskDataprocError
 from ..kernel_ext.session import session_of
 from .cli import Failed
 from .front import Front
 from .progress import LiveDisplay, LiveLine, PlainLines, Progress
 
 if TYPE_CHECKING:
+    from ..clusters.cluster import DataprocCluster
+    from ..kernel_ext.coming_up import ComingUp
     from .bars import Bars
     from .render import Table
 
@@ -48,6 +55,23 @@ class NotebookFront(Front):
         if self.session is not None and self.session.live and not self.quiet:
             return Progress(LiveDisplay())
         return Progress(LiveLine(sys.stdout) if sys.stdout.isatty() and not self.quiet else PlainLines(self.say))
+
+    def watch(
+        self, coming: ComingUp, told: Callable[[DataprocCluster], str], *, wait: bool = True
+    ) -> DataprocCluster | None:
+        """As everywhere; without ``wait`` the cell is over at once, and goes on to show it."""
+        if wait:
+            return super().watch(coming, told)
+        context = contextvars.copy_context()  # what is said belongs to this cell, also when that is over
+        beside = partial(context.run, lambda: self._watch_beside(coming, told))
+        threading.Thread(target=beside, name="dask-dataproc-watch", daemon=True).start()
+        return None
+
+    def _watch_beside(self, coming: ComingUp, told: Callable[[DataprocCluster], str]) -> None:
+        try:
+            super().watch(coming, told)
+        except DaskDataprocError as error:
+            click.echo(error.lines(), err=True)
 
     def spelled(self, text: str) -> str:
         """Return ``text``, whose verbs are spelled as magics already."""

@@ -105,7 +105,7 @@ dashboard       http://127\.0\.0\.1:\d+/status"""
 def test_a_live_notebook_has_one_display_whose_last_state_stays(kernel, name, notebook):
     live = kernel(notebook)
     live.run(LOAD)
-    up = live.run(f"%dask_cluster up --name {name}")
+    up = live.run(f"%dask_cluster up --wait --name {name}")
     assert up.html.count("✓") == len(UP)
     assert "…" not in up.html
     assert len(re.findall(PHASE, up.text)) == len(UP)
@@ -115,11 +115,11 @@ def test_a_live_notebook_has_one_display_whose_last_state_stays(kernel, name, no
 def test_an_interrupted_up_leaves_nothing(laptop, kernel, name, notebook):
     live = kernel(notebook)
     live.run(LOAD)
-    ran = live.interrupt(f"%dask_cluster up --workers 4 --name {name}", when="service")
+    ran = live.interrupt(f"%dask_cluster up --wait --workers 4 --name {name}", when="service")
     assert ran.error == "KeyboardInterrupt"
     assert name not in laptop.clusters()
     assert live.run("'cluster' in globals()").text == "False"
-    live.run(f"%dask_cluster up --name {name}")
+    live.run(f"%dask_cluster up --wait --name {name}")
     assert live.run("client.submit(sum, [1, 2]).result()").text == "3"
 
 
@@ -128,7 +128,7 @@ def test_an_interrupt_while_a_stockout_is_answered_leaves_nothing(laptop, faults
     live.run(LOAD)
     faults.ask("slow-create", times=9, seconds=5)  # each attempt takes longer than the display needs to be seen
     faults.ask("stockout", times=9)
-    ran = live.interrupt(f"%dask_cluster up --name {name}", when="next in us-central1-a")
+    ran = live.interrupt(f"%dask_cluster up --wait --name {name}", when="next in us-central1-a")
     assert ran.error == "KeyboardInterrupt"
     assert name not in laptop.clusters()
     assert not laptop.machines(name)
@@ -164,7 +164,7 @@ def test_help_is_asked_for_with_a_question_mark(execute):
 def test_tab_offers_verbs_options_choices_and_clusters(kernel, name):
     live = kernel()
     live.run(LOAD)
-    live.run(f"%dask_cluster up --name {name}")
+    live.run(f"%dask_cluster up --wait --name {name}")
     assert "scale" in live.complete("%dask_cluster s")
     assert "--worker-machine" in live.complete("%dask_cluster up --work")
     assert live.complete("%dask_cluster up --queue b") == ["batch", "background"]

@@ -199,9 +199,18 @@ def test_a_cluster_that_outlives_its_reservation_counts_again_and_is_paid_for_on
     real = replace(begun.reservations["a"], expires=NOW + 3 * LEASE)
     expired = begun.settled(NOW + LEASE)
     assert total(expired, NOW + LEASE) == near(0.5)
+    assert expired.costs["a"] == near(0.5)
     account = expired.reconciled([real], HERE, NOW + 2 * LEASE, NOW + 2 * LEASE)
     assert set(account.reservations) == {"a"}
-    assert total(account.release("a", NOW + 3 * LEASE), NOW + 3 * LEASE) == near(1.5)
+    ended = account.release("a", NOW + 3 * LEASE)
+    assert total(ended, NOW + 3 * LEASE) == near(1.5)
+    assert ended.costs["a"] == near(1.5)
+
+
+def test_an_account_of_an_earlier_version_is_read_and_knows_no_clusters_cost():
+    said = Account("ana").reserve(wanted()).to_dict()
+    del said["costs"]
+    assert Account.from_dict(said).costs == {}
 
 
 def test_spending_is_kept_for_more_than_a_year_and_endings_longer_than_a_cluster_lives():
@@ -212,7 +221,7 @@ def test_spending_is_kept_for_more_than_a_year_and_endings_longer_than_a_cluster
     late = NOW + (KEPT + 1) * DAY
     kept = account.reserve(wanted("b", late, uuid="v", spans=(Span(late - 60, 1.0),))).release("b", late)
     assert set(kept.spent) == {day_of(late)}
-    assert set(kept.ended) == {"b"}
+    assert set(kept.ended) == set(kept.costs) == {"b"}
 
 
 @given(accounts())

@@ -1,11 +1,160 @@
-// What JupyterLab loads of us, written by hand as a module-federation container: no build, nothing bundled.
+// What JupyterLab and Notebook 7 load of us, written by hand as a module-federation container: no build, nothing bundled.
+//
+// For every notebook:
+// - a kernel whose cluster is ready asks for its dashboards, and dask-labextension opens them beside the notebook;
+// - a restarted kernel whose notebook has a cluster loads our extension, which finds it again and says so in a line.
+//
+// A kernel's message chooses the cluster, by its name, and nothing else: no command, address or code comes from it.
 (function () {
-  const container = {
-    init: () => {},
-    get: async () => () => ({
-      __esModule: true,
-      default: { id: 'dask-dataproc:plugin', autoStart: true, activate: () => {} }
-    })
+  const ID = 'dask-dataproc';
+  const NAME = /^[a-z]([-a-z0-9]{0,49}[a-z0-9])?$/;
+  const POPULATE = 'dask:populate-dashboard-url';
+  const LAUNCH = 'dask:launch-dashboard';
+  const LAYOUT = 'dask:launch-layout'; // never run: it takes the cursor, and what is typed would be commands
+  const REATTACH = 'get_ipython().extension_manager.load_extension("dask_dataproc")';
+  const POLL = 200; // milliseconds
+  const ANSWERS = 60000; // milliseconds that a dashboard may take to answer, and a cluster to be found again
+  const SHOWN = 10000; // milliseconds that a line stays
+
+  let share;
+  const use = async name => {
+    const versions = Object.values(share[name]);
+    return (await (versions.find(version => version.loaded) || versions[0]).get())();
   };
-  (window._JUPYTERLAB = window._JUPYTERLAB || {})['dask-dataproc'] = container;
+
+  const within = async (milliseconds, holds) => {
+    const end = Date.now() + milliseconds;
+    while (!(await holds())) {
+      if (Date.now() > end) {
+        return false;
+      }
+      await new Promise(resolve => setTimeout(resolve, POLL));
+    }
+    return true;
+  };
+
+  // Panes open beside what is looked at: so not before that is their notebook.
+  const lookedAt = (shell, panel) =>
+    new Promise(resolve => {
+      const look = () => {
+        if (panel.isDisposed || shell.currentWidget === panel) {
+          shell.currentChanged.disconnect(look);
+          resolve(!panel.isDisposed);
+        }
+      };
+      shell.currentChanged.connect(look);
+      look();
+    });
+
+  // The panes of dask-labextension's setting, which names each by its route, and by ref the one that it stands by.
+  const openPanes = async ({ commands, shell }, panel, plots, layout) => {
+    const plain = route => route.replace(/^\//, '').replace(/^individual-/, '');
+    const there = route => [...shell.widgets('main')].find(each => each.item && plain(each.item.route) === route);
+    const opened = new Map([[null, panel.id]]);
+    const open = async (key, { mode, ref }) => {
+      opened.set(key, panel.id);
+      const beside = opened.get(ref) ?? (await open(ref, layout[ref] ?? {}));
+      const [label, route] = Object.entries(plots).find(([_, route]) => plain(route) === plain(key)) ?? [];
+      const item = { route, label: label?.replace('Individual ', '') };
+      const options = { mode, ref: beside, activate: false };
+      const pane = route && (there(plain(route)) ?? (await commands.execute(LAUNCH, { item, options })));
+      return opened.set(key, pane?.id ?? beside).get(key);
+    };
+    for (const [key, place] of Object.entries(layout)) {
+      await (opened.has(key) || open(key, { ref: null, ...place }));
+    }
+  };
+
+  const openDashboards = async (app, { ask, settings }, panel, cluster) => {
+    const { commands, shell } = app;
+    const path = `proxy/dask-dataproc/${cluster}/`;
+    let plots = {};
+    const hasPlots = async () => Object.keys((plots = await ask(`${path}individual-plots.json`))).length > 0;
+    if (!commands.hasCommand(LAYOUT) || !(await lookedAt(shell, panel)) || !(await within(ANSWERS, hasPlots))) {
+      return; // Notebook 7 has no panes
+    }
+    const base = new URL(app.serviceManager.serverSettings.baseUrl).pathname;
+    await commands.execute(POPULATE, { url: `${base}${path}status` });
+    if ((await within(ANSWERS, () => commands.isEnabled(LAYOUT))) && (await lookedAt(shell, panel))) {
+      const layout = (await settings.load('dask-labextension:plugin')).get('defaultLayout').composite;
+      await openPanes(app, panel, plots, layout);
+    }
+  };
+
+  const answer = (app, services, panel, kernel) =>
+    kernel?.registerCommTarget(ID, (comm, message) => {
+      const { open, cluster } = message.content.data;
+      if (open === 'dashboards' && typeof cluster === 'string' && NAME.test(cluster)) {
+        openDashboards(app, services, panel, cluster); // not waited for: the kernel's next messages come after this one
+      }
+    });
+
+  const reattach = async ({ ask, tell }, context) => {
+    const { cluster } = await ask(`dask-dataproc/notebook?path=${encodeURIComponent(context.path)}`);
+    const kernel = context.session?.kernel;
+    if (!cluster || !kernel) {
+      return;
+    }
+    const asked = kernel.requestExecute({ code: REATTACH, silent: true, stop_on_error: false }, false);
+    const forget = setTimeout(() => asked.dispose(), ANSWERS);
+    asked.onIOPub = ({ header, content }) => {
+      if (header.msg_type === 'stream' && content.text.trim()) {
+        tell(content.text.trim());
+        clearTimeout(forget);
+        setTimeout(() => asked.dispose());
+      }
+    };
+  };
+
+  const watch = (app, services, panel) => {
+    const context = panel.sessionContext;
+    let restarting = false;
+    answer(app, services, panel, context.session?.kernel);
+    context.kernelChanged.connect((_, { oldValue, newValue }) => {
+      restarting = restarting && oldValue === newValue; // a restart is told as a change to the same kernel
+      answer(app, services, panel, newValue);
+    });
+    context.statusChanged.connect((_, status) => {
+      if (status === 'idle' && restarting) {
+        reattach(services, context);
+      }
+      restarting = status.endsWith('restarting') || (restarting && status !== 'idle');
+    });
+  };
+
+  const makePlugin = async () => {
+    const { INotebookTracker } = await use('@jupyterlab/notebook');
+    const { ISettingRegistry } = await use('@jupyterlab/settingregistry');
+    const { ServerConnection } = await use('@jupyterlab/services');
+    const { Notification } = await use('@jupyterlab/apputils');
+    const activate = (app, settings, tracker) => {
+      const server = app.serviceManager.serverSettings;
+      const ask = async path => {
+        const response = await ServerConnection.makeRequest(server.baseUrl + path, {}, server);
+        return response.ok ? response.json() : {};
+      };
+      const services = { ask, settings, tell: line => Notification.info(line, { autoClose: SHOWN }) };
+      tracker?.forEach(panel => watch(app, services, panel));
+      tracker?.widgetAdded.connect((_, panel) => watch(app, services, panel));
+    };
+    return {
+      id: 'dask-dataproc:plugin',
+      description: 'Dashboards beside the notebook, and the cluster found again after a restart.',
+      autoStart: true,
+      requires: [ISettingRegistry],
+      optional: [INotebookTracker], // pages without notebooks have none
+      activate
+    };
+  };
+
+  const container = {
+    init: scope => {
+      share = scope;
+    },
+    get: async () => {
+      const plugin = await makePlugin();
+      return () => ({ __esModule: true, default: plugin });
+    }
+  };
+  (window._JUPYTERLAB = window._JUPYTERLAB || {})[ID] = container;
 })();
