@@ -9,20 +9,9 @@ import sys
 import dask.config
 
 from dask_dataproc.clusters.dashboard import shown_link
-from dask_dataproc.kernel_ext.server import BASE_URL, LINK, begin
+from dask_dataproc.kernel_ext.server import BASE_URL, LINK, tell_kernels
 
 HERE = "http://127.0.0.1:40000"
-
-
-class App:
-    """A ServerApp as far as the extension looks at it."""
-
-    def __init__(self, base_url: str):
-        self.settings = {"base_url": base_url}
-        self.web_app, self.handlers = self, []
-
-    def add_handlers(self, host: str, handlers: list) -> None:
-        self.handlers += handlers
 
 
 def link_of_a_kernel() -> str:
@@ -40,14 +29,9 @@ def test_in_a_kernel_of_jupyter_it_leads_through_the_server(monkeypatch):
     for name in (BASE_URL, LINK):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-    app = App("/user/ana/")
-    begin(app)
+    tell_kernels("/user/ana/")
     assert link_of_a_kernel() == "/user/ana/proxy/dask-dataproc/c-1/status"
-    assert [route.partition("(")[0] for route, _ in app.handlers] == [
-        "/user/ana/proxy/dask-dataproc/",
-        "/user/ana/dask-dataproc/clusters",
-    ]
-    begin(App("/inner/"))  # a server in a terminal of that server
+    tell_kernels("/inner/")  # a server in a terminal of that server
     assert os.environ[LINK] == "/inner/proxy/dask-dataproc/{name}/status"
 
 
@@ -55,7 +39,7 @@ def test_what_a_person_has_configured_wins(monkeypatch):
     monkeypatch.delenv(BASE_URL, raising=False)
     monkeypatch.delenv(LINK, raising=False)
     with dask.config.set({"dataproc.dashboard-link": "https://hub/{name}"}):
-        begin(App("/"))
+        tell_kernels("/")
         assert LINK not in os.environ
         assert shown_link("c-1", HERE) == "https://hub/c-1"
         with dask.config.set({"distributed.dashboard.link": "/proxy/{port}/status"}):
