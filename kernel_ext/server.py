@@ -73,7 +73,7 @@ def begin(app: Any) -> None:
 
 
 def tell_kernels(base_url: str) -> None:
-    """Have the kernels know where they are reached, and what a cluster's dashboard is there unless that is configured."""
+    """Have the kernels know where they are reached, and where dashboards are unless that is configured."""
     inherited = BASE_URL in os.environ  # from a Jupyter server in whose terminal this one was started
     os.environ[BASE_URL] = base_url
     if inherited or not dask.config.get("dataproc.dashboard-link", ""):
