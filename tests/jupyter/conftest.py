@@ -99,7 +99,7 @@ class JupyterServer:
         return await websocket_connect(HTTPRequest(url, headers=headers, request_timeout=WAIT), **more)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(shared_laptop) -> Iterator[JupyterServer]:
     """A Jupyter server with everything that is installed, ours among it."""
     runtime, programs = shared_laptop.folder / "jupyter", shared_laptop.folder / "bin"
@@ -119,7 +119,7 @@ def server(shared_laptop) -> Iterator[JupyterServer]:
         assert process.wait(WAIT) == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(shared_laptop) -> Iterator[DataprocCluster]:
     """A cluster that the server knows."""
     with shared_laptop.here(), DataprocCluster(n_workers=2) as running:
@@ -146,7 +146,7 @@ class Canary(http.server.ThreadingHTTPServer):
         super().__exit__(*error)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_canary(server) -> Callable[[], Canary]:
     """Makes canaries: ``with new_canary() as canary``. Each hears the Jupyter server and nobody else."""
     return functools.partial(Canary, server.pid)
