@@ -35,10 +35,13 @@ class Known:
     ----------
     failed : dict of str to str
         Places, ``PROJECT/REGION``, that did not answer last time, and in one line why; their clusters are as before.
+    answered : set of tuple of str
+        The projects and regions that did: what there is of them is known.
     """
 
     def __init__(self, aside: Aside):
         self.failed: dict[str, str] = {}
+        self.answered: set[tuple[str, str]] = set()
         self._aside = aside
         self._found: dict[tuple[str, str], list[ClusterRecord]] = {}
         self._asked = -FRESH
@@ -81,6 +84,7 @@ class Known:
                 self.failed.pop("/".join(where), None)
             except DaskDataprocError as error:
                 self.failed["/".join(where)] = error.message
+        self.answered = {where for where in there if "/".join(where) not in self.failed}
         self._asked = asked
 
 

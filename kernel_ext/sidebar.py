@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -33,15 +32,6 @@ AGAIN = 60.0
 """Seconds until a lease that could not be taken over is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What a look found on this machine: who looks, from where, and what servers that have gone left."""
-
-    me: str
-    place: tuple[str, str]
-    left: list[MadeFile]
-
-
 class Sidebar:
     """What one Jupyter server shows in its sidebar.
 
@@ -60,7 +50,7 @@ class Sidebar:
         self._clusters: list[SidebarCluster] = []
         self._gone: set[str] = set()
         self._shown = shown
-        self._around = Around("", ("", ""), [])
+        self._me, self._place = "", ("", "")
         self._looked, self._pause, self._looking = -FAR, NEAR, False
         self._said: dict[str, str] = {}
         self._unanswered: set[str] = set()
@@ -91,46 +81,65 @@ class Sidebar:
 
     async def _look(self) -> None:
         self._looked = asked = time.monotonic()
+        files: list[MadeFile] = []
         try:
+            self._me, self._place, files = await self._aside.do(_around)
             records = await self._known.records(0.0)
-            self._around = await self._aside.do(_around)
-            self._pause = NEAR if all(where == LOCAL for where in self._projects(records)) else FAR
-            self._tell("", "")
         except Exception as error:
             self._tell("", f"{type(error).__name__}: {error}")
+            self._leave(files)
             return
         finally:
             self._looking = False
-        for where in self._unanswered | self._known.failed.keys():
+        self._pause = NEAR if self._is_near(records) else FAR
+        for where in {"", *self._unanswered, *self._known.failed}:
             self._tell(where, self._known.failed.get(where, ""))
         self._unanswered = set(self._known.failed)
         self._settle(records, asked)
-        self._take_over(self._around.left)
+        self._take_over(files)
         self._say()
 
-    def _projects(self, records: Iterable[ClusterRecord]) -> set[str]:
-        failed = {where.partition("/")[0] for where in self._known.failed}
-        return {record.project for record in records} | failed | {self._around.place[0]}
+    def _is_near(self, records: Iterable[ClusterRecord]) -> bool:
+        asked = {where.partition("/")[0] for where in self._known.failed} | {where[0] for where in self._known.answered}
+        return {*asked, *(record.project for record in records), self._place[0]} == {LOCAL}
 
     def _settle(self, records: Iterable[ClusterRecord], asked: float) -> None:
         """Have one line for each of ``records``, as they were when ``asked``, and none for what has gone."""
-        there = {record.uuid: record for record in records}
+        answered = self._known.answered
+        there = {record.uuid: record for record in records if (record.project, record.region) in answered}
         self._gone |= {cluster.hand.uuid for cluster in self._clusters if cluster.ended}
         self._clusters = [cluster for cluster in self._clusters if not cluster.ended]
         for cluster in list(self._clusters):
             if record := there.pop(cluster.hand.uuid, None):
                 cluster.hand.see(record, asked)
-            elif not cluster.ending and cluster.hand.has_gone(asked):
+                self._follow(cluster)
+            elif not cluster.ending and cluster.hand.has_gone(asked) and self._is_known(cluster.hand):
                 self._drop(cluster)
         coming = {(*cluster.hand.place, cluster.hand.name) for cluster in self._clusters if cluster.hand.coming}
         for uuid, record in there.items():
+            if self._new.locked():
+                return  # what is just begun is no line of its own yet
             if uuid not in self._gone and (record.project, record.region, record.name) not in coming:
                 self._show(SidebarCluster(self._aside, self._base_url, Hand(record)))
 
+    def _is_known(self, hand: Hand) -> bool:
+        """Return whether it would have been named if it were there; while no emulator runs, nobody says."""
+        return hand.place in self._known.answered or (hand.place[0] == LOCAL and not hand.holds)
+
     def _show(self, cluster: SidebarCluster) -> None:
         self._clusters.append(cluster)
+        self._follow(cluster)
         if self._shown is not None:
             self._shown.add(cluster.hand.uuid, cluster)
+
+    def _follow(self, cluster: SidebarCluster) -> None:
+        """Do what is to be done about a change of its state."""
+        hand = cluster.hand
+        if not hand.address:
+            self._do(self._aside.do(hand.locate))
+        if hand.connected and not hand.is_alive and not cluster.ending:  # stopped, or deleted, by somebody else
+            hand.forget()
+            self._do(self._aside.do(hand.let_go))
 
     def _drop(self, cluster: SidebarCluster) -> None:
         self._clusters.remove(cluster)
@@ -143,23 +152,30 @@ class Sidebar:
         now = time.time()
         if self._shown is not None:
             for line, cluster in self._shown.clusters(SidebarCluster).items():
-                text = cluster.line(self._around.me, self._around.place, now)
+                text = cluster.line(self._me, self._place, now)
                 self._shown.say(line, text, cluster.hand.bounds)
 
     # -- what earlier servers held
 
     def _take_over(self, files: Iterable[MadeFile]) -> None:
-        """Hold the leases that ``files`` speak of, and forget what has gone."""
+        """Hold the leases that ``files`` speak of, and forget what has gone or was stopped."""
+        unclear = []
         for file in files:
             made = file.made
-            cluster = next((each for each in self._clusters if made and _is(made, each.hand)), None)
-            if cluster is not None:
-                self._do(self._hold(cluster.hand, file))
+            hand = next((each.hand for each in self._clusters if made and _is(made, each.hand)), None)
+            if hand is not None and hand.is_alive:
+                self._do(self._hold(hand, file))
             elif made and f"{made.project}/{made.region}" in self._known.failed:
-                file.release()
-                self._later()
+                unclear.append(file)
             else:
                 file.clear()
+        self._leave(unclear)
+
+    def _leave(self, files: Iterable[MadeFile]) -> None:
+        """Leave ``files`` for a later look, of this server or another."""
+        for file in files:
+            file.release()
+            self._later()
 
     async def _hold(self, hand: Hand, file: MadeFile) -> None:
         await self._aside.do(partial(hand.hold, file))
@@ -198,8 +214,9 @@ async def _begin(hand: Hand, fields: dict[str, Any], adapt: dict[str, Any]) -> N
     await hand.make(last_spec() | fields, adapt)
 
 
-async def _around() -> Around:
-    return Around(user(), place(), left())
+async def _around() -> tuple[str, tuple[str, str], list[MadeFile]]:
+    """Return who looks, from where, and what servers that have gone left."""
+    return user(), place(), left()
 
 
 def _is(made: Made, hand: Hand) -> bool:

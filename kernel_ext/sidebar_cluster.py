@@ -53,14 +53,16 @@ class SidebarCluster:
 
     @property
     def scheduler_address(self) -> str:
-        """Where the scheduler is; it answers only to holders of the cluster's keys."""
-        return self.hand.address
+        """Where the scheduler is, which answers only to holders of the cluster's keys; or why there is none.
+
+        The front end shows the whole of it when the pointer rests there, but not the whole of a line.
+        """
+        return self.hand.failed or self.hand.trouble or self.hand.address
 
     @property
     def dashboard_link(self) -> str:
         """The path of its plots, through the Jupyter server; empty while there are none."""
-        there = self.hand.record is not None and not self.hand.coming and self.hand.record.alive
-        return f"{self._base_url}proxy/dask-dataproc/{self.hand.name}/status" if there else ""
+        return f"{self._base_url}proxy/dask-dataproc/{self.hand.name}/status" if self.hand.runs else ""
 
     # -- what it calls
 

@@ -1,7 +1,4 @@
-"""What a Jupyter server has in hand of one cluster: its record, and a connection while it holds the lease or adapts.
-
-Coroutines here run on the loop aside; the rest may be read from anywhere.
-"""
+"""A cluster in the hands of a Jupyter server: made, held, scaled, adapted and deleted, on the loop aside."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import asyncio
 import contextlib
 import inspect
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
@@ -19,10 +15,10 @@ from ..clusters.cluster import DataprocCluster
 from ..clusters.errors import ClusterFailed, ClusterNotFound, DaskDataprocError
 from ..clusters.fleet import remove_cluster
 from ..clusters.record import ClusterRecord
-from ..clusters.sizes import adaptable, adapts
-from ..clusters.spec import ClusterSpec
+from ..clusters.sizes import adaptable
 from .sidebar_made import Made, MadeFile, begun
-from .sidebar_words import Bounds, expected, registered, short
+from .sidebar_seen import Seen
+from .sidebar_words import Bounds, why
 
 if TYPE_CHECKING:
     from ..clusters.phases import Phase
@@ -30,101 +26,37 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Hand:
-    """One cluster, in hand.
+class Hand(Seen):
+    """One cluster, and the connection to it while we hold its lease, adapt or resize it.
 
-    Parameters
-    ----------
-    record : ClusterRecord, optional
-        As Dataproc reports it; None of one that is still to be made.
-
-    Attributes
-    ----------
-    coming : bool
-        Whether it is being made from here.
-    phase : Phase or None
-        The latest of its creation.
-    failed : str
-        Why it could not be made, in one line.
-    trouble : str
-        What went wrong with it last.
+    Its coroutines run on the loop aside.
     """
 
     def __init__(self, record: ClusterRecord | None = None):
-        self.record = record
-        self.coming, self.failed, self.trouble = False, "", ""
-        self.phase: Phase | None = None
-        self._seen = time.monotonic()
-        self._adapting: Bounds | None = None
+        super().__init__(record)
         self._cluster: DataprocCluster | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._after: asyncio.Future[None] | None = None
         self._when_ready: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._file: MadeFile | None = None
-        self._spec: ClusterSpec | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    # -- what it is
+    @property
+    def holds(self) -> bool:
+        """Whether its lease is held here, or will be when it is ready."""
+        return self._file is not None
 
     @property
-    def name(self) -> str:
-        """The cluster's name."""
-        return self.record.name if self.record else self.spec.name
+    def connected(self) -> bool:
+        """Whether there is a connection to it."""
+        return self._cluster is not None and self._is_settled
 
     @property
-    def uuid(self) -> str:
-        """The cluster's uuid, empty until it is known."""
-        return self.record.uuid if self.record else ""
+    def _is_settled(self) -> bool:
+        return self._starting is None or self._starting.done()
 
-    @property
-    def place(self) -> tuple[str, str]:
-        """Project and region."""
-        of = self.record or self.spec
-        return of.project, of.region
-
-    @property
-    def spec(self) -> ClusterSpec:
-        """What it was made from, at its present size.
-
-        Raises
-        ------
-        ClusterExists, SpecError
-            Another tool, or another version of this one, made it.
-        """
-        if self.record is not None:
-            return self.record.spec()
-        if self._spec is None:
-            raise ClusterNotFound("a cluster that was never made")
-        return self._spec
-
-    @property
-    def bounds(self) -> Bounds | None:
-        """Between how many workers it adapts; None if it does not."""
-        said = adapts(self.record.labels) if self.record else None
-        return self._adapting or (Bounds(*said) if said else None)
-
-    @property
-    def address(self) -> str:
-        """The scheduler's, empty without a connection."""
-        return self._cluster.scheduler_address if self._cluster and self._ready else ""
-
-    def machines(self) -> dict[str, dict[str, int]]:
-        """Return the machines with workers; as its spec has them where no connection says which have registered."""
-        if self._cluster is not None and self._ready:
-            return registered(list(self._cluster.scheduler_info["workers"].values()))
-        if self.record is None or self.record.status not in ("RUNNING", "UPDATING"):
-            return {}
-        with contextlib.suppress(DaskDataprocError):
-            return expected(self.spec)
-        return {}
-
-    def see(self, record: ClusterRecord, asked: float) -> None:
-        """Take over what Dataproc said when it was ``asked`` (`time.monotonic`), unless we know better since."""
-        if asked >= self._seen:
-            self.record = record
-
-    def has_gone(self, asked: float) -> bool:
-        """Return whether a cluster that Dataproc did not name when it was ``asked`` is there no more."""
-        return self.record is not None and not self.coming and asked >= self._seen
+    def _registered(self) -> list[Mapping[str, Any]] | None:
+        return list(self._cluster.scheduler_info["workers"].values()) if self._cluster and self._is_settled else None
 
     # -- the way up
 
@@ -139,13 +71,14 @@ class Hand:
         cluster = DataprocCluster(fields, asynchronous=True, on_phase=self._note)
         if adapt:
             adaptable(cluster.spec, adapt.get("minimum"), adapt.get("maximum"))
-        self._spec = cluster.spec
+        self._made_from = cluster.spec
         self._file = begun(Made(cluster.name, cluster.spec.project, cluster.spec.region))
         self._cluster, self.coming = cluster, True
         self._starting = asyncio.ensure_future(self._made(cluster, self._file))
 
     async def hold(self, file: MadeFile) -> None:
         """Hold the lease from now on, as the server that left ``file`` did; if that fails, let another one try."""
+        await self.let_go()
         self._file = file
         self._cluster = cluster = self._named()
         self._starting = asyncio.ensure_future(self._reached(cluster, file))
@@ -157,22 +90,22 @@ class Hand:
         except Exception as error:
             if not isinstance(error, DaskDataprocError):
                 log.exception("%s could not be made", cluster.name)
-            self.failed = short(str(error)) or type(error).__name__
+            self.failed = why(cluster.name, error)
             self._cluster, self.coming = None, False
             file.clear()
             return
         self._saw(cluster.record)
-        self.coming = False
+        self.address, self.coming = cluster.scheduler_address, False
         file.write(Made(self.name, *self.place, self.uuid, ready=True))
         if self._when_ready is not None:
-            await self._when_ready()
+            self._after = asyncio.ensure_future(self._when_ready())  # it waits for this to end
 
     async def _reached(self, cluster: DataprocCluster, file: MadeFile) -> None:
         try:
             await self._that_one(cluster)
         except (DaskDataprocError, OSError) as error:
             self._cluster, self._file = None, None
-            self.trouble = f"its lease is not held: {short(str(error))}"
+            self.trouble = f"its lease is not held: {why(self.name, error)}"
             if file.made and self.record and self.record.status != "CREATING":
                 file.write(replace(file.made, ready=True))  # it keeps nobody from making another
             file.release()
@@ -184,7 +117,7 @@ class Hand:
     def _note(self, phase: Phase) -> None:
         self.phase = phase
         if phase.name == "boot" and phase.seconds is None and self._cluster is not None and self._file is not None:
-            self._spec = self._cluster.spec  # of another name, if a stopped one was started instead
+            self._made_from = self._cluster.spec  # of another name, if a stopped one was started instead
             self._file.write(Made(self.name, *self.place, self._cluster.uuid))
 
     # -- what is done with it
@@ -220,6 +153,7 @@ class Hand:
 
     async def _adapt(self, bounds: Bounds, **keywords: Any) -> None:
         async with self._one_at_a_time:
+            await self._settled()
             try:
                 self._cluster = cluster = self._cluster or await self._that_one(self._named(hold_lease=False))
                 begun = cluster.adapt(minimum=bounds.minimum, maximum=bounds.maximum, **keywords)
@@ -236,7 +170,7 @@ class Hand:
         try:
             await act(*given, **more)
         except (DaskDataprocError, OSError) as error:
-            self.trouble = f"{what}: {short(str(error))}"
+            self.trouble = f"{what}: {why(self.name, error)}"
 
     async def remove(self) -> None:
         """Delete the cluster, or undo what there is of it; one that could not be made is forgotten.
@@ -270,8 +204,7 @@ class Hand:
         """Close the connection, if there is one; the cluster is left to its lease."""
         cluster, self._cluster, self._adapting = self._cluster, None, None
         if cluster is not None:
-            with contextlib.suppress(DaskDataprocError, OSError):  # it has gone
-                await cluster.detach()
+            await _leave(cluster)
 
     def forget(self) -> None:
         """Leave the next server no record of it."""
@@ -281,13 +214,10 @@ class Hand:
 
     # -- connections
 
-    @property
-    def _ready(self) -> bool:
-        return self._starting is None or self._starting.done()
-
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[DataprocCluster]:
         """Have the connection there is, or one for as long as it takes, which leaves the lease to whoever holds it."""
+        await self._settled()
         if self._cluster is not None:
             yield self._cluster
             return
@@ -295,7 +225,12 @@ class Hand:
         try:
             yield cluster
         finally:
-            await cluster.detach()
+            await _leave(cluster)
+
+    async def _settled(self) -> None:
+        """Wait until it is held, if it is to be."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
 
     def _named(self, **keywords: Any) -> DataprocCluster:
         project, region = self.place
@@ -309,5 +244,7 @@ class Hand:
             raise ClusterNotFound(f"{self.name} is gone: another cluster has its name")
         return cluster
 
-    def _saw(self, record: ClusterRecord) -> None:
-        self.record, self._seen = record, time.monotonic()
+
+async def _leave(cluster: DataprocCluster) -> None:
+    with contextlib.suppress(DaskDataprocError, OSError):  # it has gone
+        await cluster.detach()

@@ -43,16 +43,25 @@ class Opening:
 
     def looked(self) -> None:
         """Let the sidebar know that somebody looks."""
-        if self._sidebar is not None and self._sidebar.done():
-            self._sidebar.result().looked()
-        else:
-            asyncio.ensure_future(self.sidebar()).add_done_callback(lambda opened: opened.result().looked())
+        opened = self._begun()
+        if opened.done() and opened.exception() is None:
+            opened.result().looked()
 
     async def sidebar(self) -> Sidebar:
         """Return the sidebar."""
+        return await self._begun()
+
+    def _begun(self) -> asyncio.Future[Sidebar]:
         if self._sidebar is None:
             self._sidebar = asyncio.ensure_future(self._made())
-        return await self._sidebar
+            self._sidebar.add_done_callback(self._opened)
+        return self._sidebar
+
+    def _opened(self, opened: asyncio.Future[Sidebar]) -> None:
+        if error := opened.exception():
+            self._log.error("dask-dataproc sidebar: it shows nothing: %s", error)
+        else:
+            opened.result().looked()
 
     async def _made(self) -> Sidebar:
         async def imported() -> type[Sidebar]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..clusters.phases import Phase
     from ..clusters.record import ClusterRecord
 
-QUIET = frozenset({"RUNNING", "UPDATING"})
+RUNS = frozenset({"RUNNING", "UPDATING"})
 """States that a line does not name: a lease's renewal alone makes a cluster UPDATING for a moment."""
 LONGEST = 200
 """Characters of an error that a line has room for."""
@@ -43,7 +43,7 @@ def line_of(record: ClusterRecord, me: str, place: tuple[str, str], *, trouble: 
     """
     where = (record.project, record.region)
     said = (
-        "" if record.status in QUIET else " ".join(filter(None, (record.status.lower(), short(record.detail)))),
+        "" if record.status in RUNS else " ".join(filter(None, (record.status.lower(), short(record.detail)))),
         "" if record.owner == me else f"of {record.owner}",
         "" if where == place else "/".join(where),
         trouble,
@@ -62,6 +62,11 @@ def coming(name: str, phase: Phase | None, now: float) -> str:
 def failed(name: str, error: str) -> str:
     """Return the line of a cluster that could not be made."""
     return f"{name} · failed: {error}"
+
+
+def why(name: str, error: BaseException) -> str:
+    """Return what ``error`` says of the cluster ``name``, for a line that names it already."""
+    return short(str(error)).removeprefix("cluster ").removeprefix(f"{name}: ") or type(error).__name__
 
 
 def short(text: str) -> str:

@@ -13,6 +13,7 @@ from ..clusters.errors import SpecError
 from ..clusters.fields import Field, duration_text
 from ..clusters.spec import check_machines
 from . import panel_html as html
+from .panel_slider import slider_of
 
 MACHINES = tuple(f"{series}-{vcpus}" for series in SERIES for vcpus in VCPUS)
 """Machine types that are offered; any other may be typed."""
@@ -29,14 +30,17 @@ class Control:
     field : Field
     changed : callable
         Called without arguments when a person, or the form, has changed the value.
+    slides : bool
+        A slider stands under the input.
     """
 
-    def __init__(self, field: Field, changed: Callable[[], object]):
+    def __init__(self, field: Field, changed: Callable[[], object], *, slides: bool = False):
         self.field = field
         self.input = _input(field)
         self.input.observe(lambda _: changed(), "value")
         self._note = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([self.input, self._note])
+        moved = [slider_of(field, self.input)] if slides else []
+        self.widget = ipywidgets.VBox([self.input, *moved, self._note])
         self.widget.add_class("control")
         self.complain(None)
 
@@ -71,7 +75,7 @@ class Control:
 
 
 def _input(field: Field) -> Any:
-    """Return the input for ``field``, by its type. None is a slider: a reader of screens finds no name at those."""
+    """Return the input for ``field``, by its type."""
     said = {"description": _label(field), "tooltip": field.allowed, "layout": {"width": "auto"}}
     typed = _typed(field, field.default)
     if field.choices:

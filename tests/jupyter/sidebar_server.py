@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "/hub/ana/"
-READY = 30.0
+READY = 120.0
 UNCONCERNED = ("jupyter_lsp", "jupyter_server_terminals", "jupyterlab", "notebook", "notebook_shim")
 """Extensions that are not loaded, to be quick."""
 
@@ -45,11 +45,11 @@ class SidebarServer:
     def __init__(self, laptop: Any, settings: dict[str, str] | None = None):
         self.laptop, self.token = laptop, secrets.token_hex(16)
         self._environment = os.environ | laptop.environment | {"JUPYTER_TOKEN": self.token} | (settings or {})
-        self.log = laptop.folder / f"server-{secrets.token_hex(4)}.log"
-        self.start()
+        self.log = laptop.folder / f"server-{self.token}.log"
+        self.launch()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def launch(self) -> None:
+        """Start it, and wait for nothing; see `answers`."""
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}{PREFIX}"
         options = [
@@ -66,6 +66,9 @@ class SidebarServer:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "jupyter_server", *options], env=self._environment, stdout=log, stderr=log
             )
+
+    def answers(self) -> None:
+        """Wait until it answers."""
         self.until(self._answers, timeout=READY)
 
     def kill(self) -> None:
@@ -160,8 +163,15 @@ class SidebarServer:
 
 @contextlib.contextmanager
 def sidebar_server(laptop: Any, settings: dict[str, str] | None = None) -> Iterator[SidebarServer]:
-    """Have a server, which is ended in order; its clusters are whoever made them's to delete."""
-    server = SidebarServer(laptop, settings)
+    """Have a server that answers, and is ended; its clusters are to be deleted by whoever made them."""
+    with ended(SidebarServer(laptop, settings)) as server:
+        server.answers()
+        yield server
+
+
+@contextlib.contextmanager
+def ended(server: SidebarServer) -> Iterator[SidebarServer]:
+    """Leave ``server`` ended, whatever happens."""
     try:
         yield server
     finally:

@@ -19,6 +19,7 @@ from dask_dataproc import DataprocCluster
 from dask_dataproc.clusters.fleet import delete_cluster
 from dask_dataproc.clusters.local import emulator_start
 from dask_dataproc.kernel_ext.last_spec import remember
+from dask_dataproc.kernel_ext.sidebar_made import Made, begun
 
 from .sidebar_server import PREFIX, Refused, records, sidebar_server
 
@@ -114,6 +115,7 @@ def test_a_creation_that_failed_says_why_until_it_is_dismissed(laptop, server, f
     failed = server.until(lambda: (m := server.by_id(model["id"])) and "failed" in m["name"] and m)
     assert failed["name"].startswith(f"{cluster} · failed: ")
     assert "no space left on device" in failed["name"]
+    assert failed["name"].endswith(failed["scheduler_address"]), "a line is cut off, an address has the whole of it"
     assert "\n" not in failed["name"]
     assert cluster not in laptop.clusters()
     assert records(laptop) == []
@@ -121,6 +123,21 @@ def test_a_creation_that_failed_says_why_until_it_is_dismissed(laptop, server, f
     assert server.by_id(model["id"]) is not None
     server.shutdown(model["id"])
     assert server.by_id(model["id"]) is None
+
+
+def test_what_is_asked_of_a_cluster_that_is_being_created_is_done_when_it_is_ready(laptop, server, faults):
+    faults.ask("slow-create", seconds=0.5)
+    line = server.new()["id"]
+    server.scale(line, 3)
+    server.until(lambda: server.by_id(line)["workers"] == 3)
+    assert laptop.clusters()[server.ready(line)["name"]].total_workers == 3
+    server.shutdown(line)
+    faults.ask("slow-create", seconds=0.5)
+    line = server.new()["id"]
+    assert server.adapt(line, 3, 4)["adapt"] == {"minimum": 3, "maximum": 4}
+    server.until(lambda: server.by_id(line)["workers"] == 3)
+    assert server.ready(line)["adapt"] == {"minimum": 3, "maximum": 4}
+    server.shutdown(line)
 
 
 def test_new_makes_such_a_cluster_as_was_asked_for_last(laptop, server):
@@ -213,6 +230,24 @@ def test_a_namesake_that_came_later_is_left_alone_and_goes_when_it_goes_elsewher
             assert laptop.clusters()[first.name].uuid == second.record.uuid
             server.until(lambda: (m := server.line(first.name)) and m["id"] == second.record.uuid, timeout=POLL)
     server.until(lambda: server.line(first.name) is None, timeout=POLL)
+
+
+def test_while_dataproc_does_not_answer_the_lines_stay_and_the_log_says_so_once(server, faults, made):
+    faults.ask("permission", times=3, method="list_clusters")
+    server.until(lambda: server.listed() and not faults.left())
+    assert server.by_id(made["id"]) is not None
+    told = [line for line in server.log.read_text().splitlines() if "dask-dataproc sidebar" in line]
+    assert len(told) == 1, told
+    assert "local/us-central1: list clusters" in told[0]
+
+
+def test_what_another_server_is_creating_is_no_twin_either(laptop, server):
+    file = begun(Made("dask-ana-1", "local", "us-central1"))
+    try:
+        with pytest.raises(Refused, match=r"^dask-ana-1 is being created"):
+            server.ask("PUT")
+    finally:
+        file.clear()
 
 
 def test_nothing_answers_without_the_token(server):

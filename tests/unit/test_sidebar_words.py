@@ -10,7 +10,7 @@ from dask_dataproc import ClusterSpec
 from dask_dataproc.clusters.phases import Phase
 from dask_dataproc.clusters.record import ClusterRecord
 from dask_dataproc.clusters.sizes import adapts
-from dask_dataproc.kernel_ext.sidebar_words import coming, expected, failed, line_of, registered, short
+from dask_dataproc.kernel_ext.sidebar_words import coming, expected, failed, line_of, registered, short, why
 
 HERE = ("p-1", "us-central1")
 
@@ -60,6 +60,14 @@ def test_a_creation_says_its_phase_and_for_how_long_it_has_lasted(phase, line):
 def test_a_failure_is_one_line_of_bounded_length():
     assert failed("a", short("no\n  room")) == "a · failed: no room"
     assert len(short("x" * 1000)) == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [("cluster a: no room", "no room"), ("a: no room", "no room"), ("no room", "no room"), ("", "OSError")],
+)
+def test_what_an_error_says_does_not_name_the_cluster_again(said, line):
+    assert why("a", OSError(said)) == line
 
 
 def test_machines_are_as_large_as_their_workers_together():
