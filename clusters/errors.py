@@ -17,8 +17,8 @@ DaskDataprocError
 │   ├── Stockout
 │   └── Throttled
 ├── ClusterFailed        the cluster was created and ended in ERROR, or its scheduler never answered
-├── DashboardUnreachable a cluster's dashboard cannot be reached from here; the cluster is as it was
-├── DashboardRefused     something was asked of a dashboard, or said by it, that is not passed on
+├── NoDashboard          a cluster's dashboard cannot be reached from here; the cluster is as it was
+├── DashboardRefused     what a dashboard is asked for, or says of itself, would lead elsewhere; nothing was passed on
 ├── WaitTimeout          a bounded wait ended
 ├── EmulatorError        the local Dataproc could not be started or answered wrongly
 ├── CheckpointError      something that cannot be kept as a checkpoint
@@ -162,7 +162,7 @@ class ClusterFailed(DaskDataprocError):
     """The cluster ended in ERROR or its scheduler never answered; it has been deleted."""
 
 
-class DashboardUnreachable(DaskDataprocError):
+class NoDashboard(DaskDataprocError):
     """A cluster's dashboard cannot be reached from this machine. The cluster is as it was."""
 
 

@@ -15,6 +15,7 @@ PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+", re
 """A path as RFC 3986 has it, and nothing else: no backslash, no control character, nothing beyond ASCII."""
 QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[0-9.]{7,15}):[1-9][0-9]{0,4}", re.ASCII)
+SCHEME = re.compile(r"[^/]*:")
 CLOSED = ("proxy", "jupyter")
 """Where Dask's dashboard passes requests on to other hosts and ports, or to a Jupyter server beside the scheduler."""
 SECRETS = ("token",)
@@ -34,7 +35,13 @@ def path_there(asked: str) -> str:
     path = asked or "/"
     plain = _plain(path)
     segments = plain.split("/")
-    legal = PATH.fullmatch(path) and "//" not in path and plain.isprintable() and "\\" not in plain
+    legal = (
+        PATH.fullmatch(path)
+        and "//" not in path
+        and not plain.startswith("//")
+        and plain.isprintable()
+        and "\\" not in plain
+    )
     if not legal or {".", ".."} & set(segments) or _first(segments) in CLOSED:
         raise DashboardRefused(f"path {path[:80]!r}: refused, allowed are the pages of Dask's dashboard")
     return path
@@ -73,9 +80,11 @@ def place_here(said: str, asked: str, origin: str, prefix: str) -> str:
     DashboardRefused
         That is not the same dashboard.
     """
-    path, mark, query = said.removeprefix(origin).partition("?")
+    path, mark, query = (said.removeprefix(origin) if said.startswith(f"{origin}/") else said).partition("?")
+    if SCHEME.match(path):
+        raise DashboardRefused(f"redirection to {said[:80]!r}: refused, allowed are the pages of the same dashboard")
     if not path.startswith("/"):
-        path = f"{asked.rpartition('/')[0]}/{path}"
+        path = f"{asked.partition('?')[0].rpartition('/')[0]}/{path}"
     return prefix + path_there(path) + mark + query_there(query)
 
 

@@ -20,8 +20,8 @@ from ..clusters.errors import (
     ClusterBusy,
     ClusterNotFound,
     DashboardRefused,
-    DashboardUnreachable,
     DaskDataprocError,
+    NoDashboard,
     WaitTimeout,
 )
 from .dashboard_rules import path_there, place_here, query_there
@@ -163,4 +163,4 @@ def _lost(name: str, error: Exception) -> DaskDataprocError:
     if getattr(error, "code", None) == 599 and "imeout" in str(error):
         return WaitTimeout(f"{name}: its dashboard has not answered in time", f"%dask_cluster status {name}")
     why = " ".join(str(error).split())[:200] or type(error).__name__
-    return DashboardUnreachable(f"{name}: its dashboard does not answer: {why}", f"%dask_cluster status {name}")
+    return NoDashboard(f"{name}: its dashboard does not answer: {why}", f"%dask_cluster status {name}")

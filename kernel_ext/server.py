@@ -61,7 +61,7 @@ def begin(app: Any) -> None:
     from . import notebook_handler, proxy, rest
 
     base_url = app.web_app.settings["base_url"]
-    _tell_kernels(base_url)
+    tell_kernels(base_url)
     side = app.web_app.settings[SETTING] = Side()
     routes = [
         (proxy.ROUTE, proxy.DashboardHandler),
@@ -72,7 +72,8 @@ def begin(app: Any) -> None:
     sidebar_opening.begin(app, side)
 
 
-def _tell_kernels(base_url: str) -> None:
+def tell_kernels(base_url: str) -> None:
+    """Have the kernels know where they are reached, and where dashboards are unless that is configured."""
     inherited = BASE_URL in os.environ  # from a Jupyter server in whose terminal this one was started
     os.environ[BASE_URL] = base_url
     if inherited or not dask.config.get("dataproc.dashboard-link", ""):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from tornado.httpclient import HTTPRequest
 
-from ..clusters.errors import ClusterBusy, DashboardRefused, DashboardUnreachable
+from ..clusters.errors import ClusterBusy, DashboardRefused, NoDashboard
 from ..clusters.record import ClusterRecord
 from ..clusters.spec import LOCAL
 from .aside import Aside
@@ -96,12 +96,14 @@ class Targets:
             It is coming up, or is not running.
         DashboardRefused
             What it says of itself would lead somewhere else.
-        DashboardUnreachable, WaitTimeout
+        NoDashboard, WaitTimeout
             There is no way to it from here.
         """
         async with self._asking:  # a page asks for many things at once, and Dataproc need be asked once
-            record = await self._known.find(name)
-            self._forget_all_but({each.uuid for each in await self._known.records()})
+            try:
+                record = await self._known.find(name)
+            finally:
+                self._forget_all_but({each.uuid for each in await self._known.records()})
         if not record.alive:
             raise ClusterBusy(f"{name} is {record.status}: it has no dashboard", "%dask_cluster list")
         way = self._ways.get(record.uuid)
@@ -140,7 +142,7 @@ class Targets:
         if await _answers(at.hostname, at.port):
             return Target(origin, keys)
         if at.hostname.startswith("127.") or not can_tunnel():
-            raise DashboardUnreachable(
+            raise NoDashboard(
                 f"{record.name}: {origin} does not answer from here, and there is no gcloud to tunnel with",
                 "install the Google Cloud CLI, or:  %dask_cluster up --component-gateway",
             )
@@ -159,7 +161,7 @@ async def _read(record: ClusterRecord) -> tuple[str, ssl.SSLContext]:
         raise ClusterBusy(f"{record.name} is coming up: no dashboard yet", "%dask_cluster status") from None
     except Exception as error:  # each file system has its own
         why = " ".join(str(error).split())[:200]
-        raise DashboardUnreachable(
+        raise NoDashboard(
             f"{record.name}: its keys at {record.staging} cannot be read: {why}",
             "gcloud auth application-default login",
         ) from error

@@ -11,7 +11,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 
-from ..clusters.errors import DashboardUnreachable, WaitTimeout
+from ..clusters.errors import NoDashboard, WaitTimeout
 
 OPEN = 30.0
 """Seconds that gcloud has to say that it listens."""
@@ -39,7 +39,8 @@ class Tunnel:
         self.port = port
         self._process, self._idle = process, idle
         self._users, self._used = 0, _now()
-        self._watched = [asyncio.ensure_future(_drain(process)), asyncio.ensure_future(self._end_when_unused())]
+        self._read = asyncio.ensure_future(_drain(process))
+        self._watched = asyncio.ensure_future(self._end_when_unused())
         atexit.register(self.end)
 
     @property
@@ -60,8 +61,7 @@ class Tunnel:
     def end(self) -> None:
         """End it at once."""
         atexit.unregister(self.end)
-        for task in self._watched:
-            task.cancel()
+        self._watched.cancel()
         if self.alive:
             _terminate(self._process)
 
@@ -76,7 +76,7 @@ async def dig(machine: str, port: int, zone: str, project: str, idle: float = ID
 
     Raises
     ------
-    DashboardUnreachable
+    NoDashboard
         gcloud ended instead; the message has its last line.
     WaitTimeout
         It did not say in time that it listens.
@@ -94,6 +94,7 @@ async def dig(machine: str, port: int, zone: str, project: str, idle: float = ID
             return Tunnel(process, await _listening(process, machine), idle)
     except BaseException as error:
         _terminate(process)
+        await asyncio.shield(_drain(process))
         if isinstance(error, TimeoutError):
             raise WaitTimeout(f"tunnel to {machine}: gcloud did not listen after {OPEN:.0f} s") from None
         raise
@@ -107,16 +108,17 @@ async def _listening(process: asyncio.subprocess.Process, machine: str) -> int:
             return int(found[1])
         last = line.strip() or last
     said = last.decode(errors="replace")[:200] or "gcloud ended and said nothing"
-    raise DashboardUnreachable(
+    raise NoDashboard(
         f"tunnel to {machine}: {said}", "gcloud auth login   (and the firewall rule dask-iap in docs/dashboards.md)"
     )
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:
-    """Read what gcloud says of each connection, or it would stop when the pipe is full."""
+    """Read until its end what gcloud says of each connection, or it would stop when the pipe is full."""
     assert process.stdout is not None
     while await process.stdout.read(4096):
         pass
+    await process.wait()
 
 
 def _terminate(process: asyncio.subprocess.Process) -> None:

@@ -99,7 +99,10 @@ def logs(front: Front, name: str, part: str, place: Place) -> None:
 @place_options
 @pass_front
 def dashboard(front: Front, name: str, browse: bool, place: Place) -> None:
-    """Show the address of a cluster's Dask dashboard, and those of its pages at Component Gateway if it has that."""
+    """Show the address of a cluster's Dask dashboard.
+
+    With those of its pages at Component Gateway, if it has that.
+    """
     with cluster_of(front, name, place) as cluster:
         link = link_here(cluster) if browse else link_of(front, cluster)
         gateway = cluster.refresh().gateway if cluster.spec.component_gateway else {}

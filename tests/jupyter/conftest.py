@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import http.client
 import http.server
 import json
@@ -9,15 +11,22 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from dask_dataproc import DataprocCluster
+from dask_dataproc.clusters.config import OWNER, user
+from dask_dataproc.clusters.dataproc_config import MARK
+from dask_dataproc.clusters.service import Service, new_request_id
+from dask_dataproc.clusters.spec import ClusterSpec
+from dask_dataproc.clusters.sync import run
 
 WAIT = 60.0
 BASE = "/user/ana/"
@@ -40,6 +49,15 @@ class Answer:
         return json.loads(self.body)
 
 
+class Careless(http.client.HTTPConnection):
+    """Sends what no client should."""
+
+    def _validate_path(self, url: str) -> None: ...
+
+    def _encode_request(self, request: str) -> bytes:
+        return request.encode()
+
+
 @dataclass
 class JupyterServer:
     """A server on loopback, and whoever talks to it: with its token, with a browser's cookie, or with nothing."""
@@ -56,8 +74,7 @@ class JupyterServer:
 
     def ask(self, target: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> Answer:
         """Send a request whose target is ``target``, byte for byte."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
-        connection._validate_path = lambda url: None  # so that what no client would send is sent
+        connection = Careless("127.0.0.1", self.port, timeout=WAIT)
         try:
             connection.request(method, target, body or None, self.token if headers is None else headers)
             answer = connection.getresponse()
@@ -82,14 +99,14 @@ class JupyterServer:
         return await websocket_connect(HTTPRequest(url, headers=headers, request_timeout=WAIT), **more)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(shared_laptop) -> Iterator[JupyterServer]:
     """A Jupyter server with everything that is installed, ours among it."""
-    runtime = shared_laptop.folder / "jupyter"
+    runtime, programs = shared_laptop.folder / "jupyter", shared_laptop.folder / "bin"
     options = ["--no-browser", "--allow-root", "--port=0", f"--ServerApp.base_url={BASE}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "jupyter_server", *options, f"--IdentityProvider.token={TOKEN}"],
-        env=os.environ | shared_laptop.environment | {"JUPYTER_RUNTIME_DIR": str(runtime)},
+        env=os.environ | shared_laptop.environment | {"JUPYTER_RUNTIME_DIR": str(runtime), "PATH": str(programs)},
         cwd=shared_laptop.folder,
         stderr=(shared_laptop.folder / "jupyter.log").open("w"),
     )
@@ -102,33 +119,68 @@ def server(shared_laptop) -> Iterator[JupyterServer]:
         assert process.wait(WAIT) == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(shared_laptop) -> Iterator[DataprocCluster]:
     """A cluster that the server knows."""
     with shared_laptop.here(), DataprocCluster(n_workers=2) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
-def canary() -> Iterator[Canary]:
-    """A server that nobody may ask."""
-    with Canary() as there:
-        yield there
-
-
 class Canary(http.server.ThreadingHTTPServer):
-    """Counts who connects to it, whatever they say then."""
+    """Counts the connections that one process makes to it, whatever it says then."""
 
-    def __init__(self) -> None:
-        self.connections = 0
+    def __init__(self, watched: int) -> None:
+        self.heard = 0
+        self._watched = psutil.Process(watched)
         super().__init__(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        self.connections += 1
+        ports = {each.laddr.port for each in self._watched.net_connections("tcp")}
+        self.heard += client_address[1] in ports
         return False
 
     def __exit__(self, *error: object) -> None:
         self.shutdown()
         super().__exit__(*error)
+
+
+@pytest.fixture(scope="module")
+def new_canary(server) -> Callable[[], Canary]:
+    """Makes canaries: ``with new_canary() as canary``. Each hears the Jupyter server and nobody else."""
+    return functools.partial(Canary, server.pid)
+
+
+@pytest.fixture
+def made(laptop) -> Callable[..., Any]:
+    """Makes clusters as somebody else's client might, for the time of a ``with``; it gives their names."""
+    return functools.partial(_made, laptop)
+
+
+@contextlib.contextmanager
+def _made(laptop: Any, *, staging: str = "", dashboard: str = "", owner: str = "", like: str = "*") -> Iterator[str]:
+    """A cluster without a head of ours, as somebody else's client might make it, with the keys of ``like``."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    elsewhere = f"file://{laptop.folder}/elsewhere"
+    spec = ClusterSpec(name=name, project="local", workers=0, staging=staging or elsewhere)
+    cluster = spec.to_dataproc()
+    cluster["labels"] = {MARK: "standalone", OWNER: owner or user()}
+
+    async def create() -> str:
+        async with Service("local", "us-central1") as service:
+            return (await service.create(cluster, new_request_id())).cluster_uuid
+
+    async def remove() -> None:
+        async with Service("local", "us-central1") as service:
+            await service.remove(await service.get(name))
+
+    with laptop.here():
+        cluster_uuid = run(create())
+        if dashboard:
+            folder = laptop.folder / "elsewhere" / "clusters" / cluster_uuid
+            keys = json.loads(next(laptop.state.glob(f"staging/clusters/{like}/connection.json")).read_text())
+            laptop.until(lambda: (folder / "connection.json").exists())
+            (folder / "connection.json").write_text(json.dumps(keys | {"dashboard": dashboard}))
+        yield name
+        run(remove())
