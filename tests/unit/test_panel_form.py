@@ -86,10 +86,11 @@ def test_a_wrong_value_is_said_under_its_control_and_goes_when_it_is_right_again
 
 def test_what_fields_refuse_together_is_said_under_the_one_it_names(form):
     form.controls["workers"].input.value = 12
+    form.controls["max_workers"].input.value = 11
     with pytest.raises(SpecError) as refused:
         ClusterSpec(**form.fields())
     assert form.complain(refused.value)
-    assert "at most max_workers (10)" in under(form, "workers")
+    assert "at most max_workers (11)" in under(form, "workers")
     assert not form.complain(SpecError("a name of nothing: wrong"))
 
 
