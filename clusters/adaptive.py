@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from contextlib import suppress
 from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
 from .errors import ClusterNotFound, DaskDataprocError, SpecError
-from .sizes import ADAPT, LEAST, machines_of
+from .sizes import ADAPT, LEAST, adapts, machines_of
 
 PAUSE = 60.0
 """Seconds of the service's time until the next try after a resize that failed: a stockout or a quota stays a while."""
@@ -129,9 +128,9 @@ class RoomAdaptive(PatientAdaptive):
 
 def resume(cluster: Any) -> None:
     """Go on with the adaptive scaling that the label of ``cluster`` speaks of, if it does."""
-    if found := re.fullmatch(r"(\d+)-(\d+)", cluster.record.labels.get(ADAPT, "")):
+    if bounds := adapts(cluster.record.labels):
         with suppress(SpecError):  # somebody else's label
-            cluster.adapt(minimum=int(found[1]), maximum=int(found[2]))
+            cluster.adapt(minimum=bounds[0], maximum=bounds[1])
 
 
 async def give_up(cluster: Any) -> None:

@@ -1,4 +1,4 @@
-"""The way to a dashboard that asks for keys: a port of this machine's loopback, joined to the head by TLS."""
+"""The way to a dashboard that asks for keys, a port of this machine's loopback; and the link that people are shown."""
 
 from __future__ import annotations
 
@@ -7,10 +7,30 @@ import contextlib
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import dask.config
+
+from .config import setting
+
 if TYPE_CHECKING:
     from distributed.security import Security
 
 CHUNK = 65536
+DASKS = "{scheme}://{host}:{port}/status"
+"""What Dask's own ``distributed.dashboard.link`` is as long as nobody has configured another."""
+
+
+def shown_link(name: str, here: str) -> str:
+    """Return the link to the dashboard of cluster ``name``, which is at ``here`` on this machine.
+
+    What ``distributed.dashboard.link`` says if somebody has configured it, else what ``dataproc.dashboard-link`` says,
+    which a Jupyter server sets for its kernels: a browser may be on another machine. With neither, ``here``'s own.
+    """
+    if dask.config.get("distributed.dashboard.link", DASKS) != DASKS:
+        from distributed.utils import format_dashboard_link
+
+        at = urlsplit(here)
+        return format_dashboard_link(at.hostname, at.port)
+    return setting("dashboard-link", "").replace("{name}", name) or f"{here}/status"
 
 
 class Passage:

@@ -44,13 +44,14 @@ def cluster_config(spec: ClusterSpec) -> dict[str, Any]:
         "master_config": _group(spec, spec.master_machine, spec.master_disk_gb, worker=False) | {"num_instances": 1},
         "software_config": {"image_version": spec.image, "properties": _properties(spec)},
         "lifecycle_config": {"auto_delete_ttl": {"seconds": spec.lifetime}},
-        "endpoint_config": {"enable_http_port_access": True},
     }
     if spec.workers:
         config["worker_config"] = workers | {"num_instances": spec.workers}
         config["secondary_worker_config"] = _secondary(spec)
     if spec.autoscaling:
         config["autoscaling_config"] = {"policy_uri": policy_uri(spec, spec.project, spec.region)}
+    if spec.component_gateway:
+        config["endpoint_config"] = {"enable_http_port_access": True}
     if spec.kms_key:
         config["encryption_config"] = {"gce_pd_kms_key_name": spec.kms_key}
     if spec.staging.startswith("gs://"):

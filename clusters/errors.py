@@ -17,6 +17,8 @@ DaskDataprocError
 │   ├── Stockout
 │   └── Throttled
 ├── ClusterFailed        the cluster was created and ended in ERROR, or its scheduler never answered
+├── DashboardUnreachable a cluster's dashboard cannot be reached from here; the cluster is as it was
+├── DashboardRefused     something was asked of a dashboard, or said by it, that is not passed on
 ├── WaitTimeout          a bounded wait ended
 ├── EmulatorError        the local Dataproc could not be started or answered wrongly
 ├── CheckpointError      something that cannot be kept as a checkpoint
@@ -158,6 +160,14 @@ class Throttled(ServiceError):
 
 class ClusterFailed(DaskDataprocError):
     """The cluster ended in ERROR or its scheduler never answered; it has been deleted."""
+
+
+class DashboardUnreachable(DaskDataprocError):
+    """A cluster's dashboard cannot be reached from this machine. The cluster is as it was."""
+
+
+class DashboardRefused(DaskDataprocError, ValueError):
+    """A path, a query, a redirection or an address that is not a dashboard's own. Nothing was passed on."""
 
 
 class WaitTimeout(DaskDataprocError, TimeoutError):

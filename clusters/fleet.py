@@ -36,12 +36,22 @@ def delete_cluster(name: str, project: str | None = None, region: str | None = N
     async def deleted() -> ClusterRecord:
         async with Service(*place(project, region)) as service:
             record = await service.get(name)
-            await service.remove(record)
-            if SPEC in record.metadata:
-                await Booking.of(record, service.clock).release()
+            await _remove(record, service)
             return record
 
     return run(deleted())
+
+
+async def remove_cluster(record: ClusterRecord) -> None:
+    """Delete the cluster of ``record`` and wait until it has gone; another one that took its name is left alone."""
+    async with Service(record.project, record.region) as service:
+        await _remove(record, service)
+
+
+async def _remove(record: ClusterRecord, service: Service) -> None:
+    await service.remove(record)
+    if SPEC in record.metadata:
+        await Booking.of(record, service.clock).release()
 
 
 def stop_cluster(name: str, project: str | None = None, region: str | None = None) -> ClusterRecord:

@@ -14,7 +14,7 @@ from distributed.utils import Logs
 
 from .client_config import lent, workload_config
 from .connection import Connection
-from .dashboard import Passage
+from .dashboard import Passage, shown_link
 from .errors import ClusterFailed
 from .journals import with_journals
 from .sizes import machines_of
@@ -120,5 +120,5 @@ class HeadedCluster(Cluster):
 
     @property
     def dashboard_link(self) -> str:
-        """The address of the scheduler's plots, on this machine; see `dask_dataproc.clusters.dashboard`."""
-        return f"{self.dashboard.here}/status"
+        """The address of the scheduler's plots, as configured, else on this machine; see `shown_link`."""
+        return shown_link(self.name, self.dashboard.here)

@@ -16,14 +16,15 @@ from .sections import entries, one_of, section
 ENGINEER, ADMIN = "data_engineer", "platform_admin"
 COMPOSER, SUBMIT, DASHBOARD, CREATE = "composer_access", "job_submit", "dashboard", "cluster_create"
 LIST, OWN_SPENDING, SPENDING = "cluster_list", "own_spending", "all_spending"
+OTHERS = "others_clusters"
 _ALL = frozenset({COMPOSER, SUBMIT, DASHBOARD, LIST, OWN_SPENDING})
 ROLES: Mapping[str, frozenset[str]] = {
     "data_scientist": _ALL,
     ENGINEER: _ALL | {CREATE},
     "ml_engineer": _ALL,
-    ADMIN: _ALL | {CREATE, SPENDING},
+    ADMIN: _ALL | {CREATE, SPENDING, OTHERS},
 }
-"""What each role may. Source: report A02, "User Permissions Matrix"; list and spending are ours.
+"""What each role may. Source: report A02, "User Permissions Matrix"; list, spending and others' clusters are ours.
 
 Everybody sees which clusters there are, whose they are and what they cost an hour, as whoever may list them in Dataproc
 does, and what the project has spent in all, since it is everybody's budget. What each of the others has spent is the
@@ -37,6 +38,7 @@ WORDS = {
     LIST: "listing clusters",
     OWN_SPENDING: "one's own spending",
     SPENDING: "the spending of others",
+    OTHERS: "deleting the clusters of others",
 }
 """Each act, as an error calls it."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from .config import OWNER
 from .dataproc_config import SPEC
@@ -31,6 +33,10 @@ class ClusterRecord:
         Unix seconds at which Dataproc deletes it by itself.
     labels, metadata : dict
         The cluster's labels; its nodes' custom metadata.
+    zone : str
+        Where its machines are; empty as long as Dataproc has not chosen.
+    gateway : dict of str to str
+        Names of its web pages to their addresses at Component Gateway, if it has that; Dask's dashboard is ``Dask``.
     """
 
     name: str
@@ -45,6 +51,8 @@ class ClusterRecord:
     lease_expires: float | None
     labels: dict[str, str]
     metadata: dict[str, str] = field(repr=False, default_factory=dict)
+    zone: str = ""
+    gateway: dict[str, str] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -113,7 +121,18 @@ def from_message(cluster: Any, region: str) -> ClusterRecord:
         lease_expires=_expires(config.lifecycle_config, created),
         labels=dict(cluster.labels),
         metadata=dict(config.gce_cluster_config.metadata),
+        zone=config.gce_cluster_config.zone_uri.rpartition("/")[2],
+        gateway=_gateway(config.endpoint_config.http_ports),
     )
+
+
+def _gateway(http_ports: Mapping[str, str]) -> dict[str, str]:
+    """Return the pages that Dataproc names, and Dask's, which the nodes add to the gateway and it does not list."""
+    pages = dict(http_ports)
+    if pages:
+        host = urlsplit(next(iter(pages.values()))).netloc
+        pages = {"Dask": f"https://{host}/gateway/default/dask"} | pages
+    return pages
 
 
 def _expires(lifecycle: Any, created: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -75,8 +75,19 @@ def machines_of(workers: Iterable[Any]) -> set[str]:
 
     The head's shelter, where data waits while no worker is there to hold it, is no machine.
     """
-    names = [name for name in map(str, workers) if not name.endswith(SHELTER)]
-    return {found["machine"] if (found := MACHINE.fullmatch(name)) else name for name in names}
+    return {machine_of(name) for name in map(str, workers) if not name.endswith(SHELTER)}
+
+
+def machine_of(worker: str) -> str:
+    """Return the name of the machine that the Dask worker called ``worker`` is on."""
+    found = MACHINE.fullmatch(worker)
+    return found["machine"] if found else worker
+
+
+def adapts(labels: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return the bounds of adaptive scaling that a cluster's ``labels`` speak of, if they do."""
+    found = re.fullmatch(r"(\d+)-(\d+)", labels.get(ADAPT, ""), re.ASCII)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _refuse_single(asked: str, spec: ClusterSpec, workers: int) -> None:

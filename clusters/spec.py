@@ -126,6 +126,9 @@ class ClusterSpec:
         like="dask,no-ssh",
     )
     internal_ip_only: bool = declare(True, "nodes have no public address")
+    component_gateway: bool = declare(
+        False, "the master's web pages at an address of Google's, for whoever may use the cluster"
+    )
     service_account: str = declare(
         "", "service account of the nodes", pattern=r"([!-~]+@[!-~]+)?", like="dask@my-project.iam.gserviceaccount.com"
     )

@@ -14,6 +14,9 @@ WORKERS = 2
 DISK_GB, DISK_TYPE = 500, "pd-standard"
 INIT_TIMEOUT = 600
 """Seconds an initialization action may take."""
+GATEWAY = "dataproc.invalid"
+"""The domain of the pages of Component Gateway; RFC 6761 keeps it from being anybody's."""
+PAGES = {"HDFS NameNode": "hdfs", "YARN ResourceManager": "yarn", "Spark History Server": "sparkhistory"}
 OWNED = "goog-dataproc-"
 """Labels with this prefix are the service's."""
 
@@ -61,8 +64,18 @@ def complete(cluster: Proto, region: str) -> None:
         _fill_group(cluster, group, "PREEMPTIBLE")
         group.is_preemptible = group.preemptibility != group.NON_PREEMPTIBLE
     _name_instances(cluster)
+    _offer_pages(cluster, region)
     own = {"cluster-name": cluster.cluster_name, "cluster-uuid": cluster.cluster_uuid, "location": region}
     cluster.labels.update({OWNED + key: value for key, value in own.items()})
+
+
+def _offer_pages(cluster: Proto, region: str) -> None:
+    """Give Component Gateway's addresses, of the real ones' shape but at a domain that there never is."""
+    if cluster.config.endpoint_config.enable_http_port_access:
+        pages = cluster.config.endpoint_config
+        pages.http_ports.clear()
+        host = f"{cluster.cluster_uuid.replace('-', '')}-dot-{region}.{GATEWAY}"
+        pages.http_ports.update({name: f"https://{host}/{path}/" for name, path in PAGES.items()})
 
 
 def _name_instances(cluster: Proto) -> None:

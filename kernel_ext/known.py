@@ -10,14 +10,12 @@ import contextlib
 import json
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ..clusters.config import LOCAL, place, user
-from ..clusters.dataproc_config import MARK
-from ..clusters.errors import ClusterNotFound, DaskDataprocError
-from ..clusters.local import emulator_status
-from ..clusters.paths import state_dir
-from ..clusters.record import ClusterRecord
 from .aside import Aside
+
+if TYPE_CHECKING:
+    from ..clusters.record import ClusterRecord
 
 SHARED = "shared"
 """The label with which an owner shows a cluster to everybody in the project: ``--labels shared=yes``."""
@@ -26,7 +24,7 @@ FRESH = 2.0
 
 
 class Known:
-    """The clusters there are, asked for when somebody wants to know.
+    """The clusters there are, asked for when somebody wants to know; what that takes is imported then, aside.
 
     Parameters
     ----------
@@ -59,6 +57,8 @@ class Known:
         ClusterNotFound
             There is none that this user may see.
         """
+        from ..clusters.errors import ClusterNotFound
+
         for fresh in (FRESH, 0.0):
             for record in await self.records(fresh):
                 if record.name == name:
@@ -66,6 +66,9 @@ class Known:
         raise ClusterNotFound(f"no cluster {name}", "%dask_cluster list")
 
     async def _ask(self) -> None:
+        from ..clusters.config import user
+        from ..clusters.dataproc_config import MARK
+        from ..clusters.errors import DaskDataprocError
         from ..clusters.service import Service
 
         asked = time.monotonic()
@@ -87,16 +90,22 @@ def visible(records: Iterable[ClusterRecord], me: str) -> list[ClusterRecord]:
 
 
 def places() -> list[tuple[str, str]]:
-    """Return the projects and regions to look in: the configured one, and those of this user's notebooks.
+    """Return the projects and regions to look in: the configured one, and those of this user's records.
 
     The emulator's is not one while no emulator runs: looking starts none.
     """
+    from ..clusters.config import LOCAL, place
+    from ..clusters.local import emulator_status
+
     found = dict.fromkeys([place(None, None), *_noted()])
     return [where for where in found if where[0] != LOCAL or emulator_status() is not None]
 
 
 def _noted() -> Iterable[tuple[str, str]]:
-    for path in sorted((state_dir() / "sessions").glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            said = json.loads(path.read_text())
-            yield said["project"], said["region"]
+    from ..clusters.paths import state_dir
+
+    for made in ("sessions", "sidebar"):
+        for path in sorted((state_dir() / made).glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                said = json.loads(path.read_text())
+                yield said["project"], said["region"]

@@ -13,7 +13,7 @@ import click
 from ..clusters.errors import ClusterNotFound
 from .front import Front, pass_front
 from .options import json_option, name_argument, place_options
-from .reach import Place, cluster_of, link_ends, mine, now_at, only_name
+from .reach import Place, cluster_of, link_ends, link_here, link_of, mine, now_at, only_name
 from .render import Table, money, size, span
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def status(front: Front, name: str, place: Place, as_json: bool) -> None:
         if as_json:
             front.document(record.to_dict() | known)
             return
-        link = f"{front.command} dashboard {name}" if link_ends(front, cluster) else cluster.dashboard_link
+        link = link_of(front, cluster)
+        if link_ends(front, cluster, link):
+            link = f"{front.command} dashboard {name}"
         front.show(Table([*_state(record), *_life(cluster, known), ("dashboard", link)]))
 
 
@@ -97,12 +99,14 @@ def logs(front: Front, name: str, part: str, place: Place) -> None:
 @place_options
 @pass_front
 def dashboard(front: Front, name: str, browse: bool, place: Place) -> None:
-    """Show the address of a cluster's Dask dashboard."""
+    """Show the address of a cluster's Dask dashboard, and those of its pages at Component Gateway if it has that."""
     with cluster_of(front, name, place) as cluster:
-        front.show(Table([("dashboard", cluster.dashboard_link)]))
+        link = link_here(cluster) if browse else link_of(front, cluster)
+        gateway = cluster.refresh().gateway if cluster.spec.component_gateway else {}
+        front.show(Table([("dashboard", link), *((f"gateway: {page}", at) for page, at in gateway.items())]))
         if browse:
-            click.launch(cluster.dashboard_link)
-        if link_ends(front, cluster):
+            click.launch(link)
+        if link_ends(front, cluster, link):
             front.say("It is there until you end this (Ctrl-C): only this process has the cluster's keys")
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait(cluster.spec.lifetime)

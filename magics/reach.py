@@ -59,10 +59,20 @@ def cluster_of(front: Front, name: str, place: Place) -> Iterator[DataprocCluste
         cluster.detach()
 
 
-def link_ends(front: Front, cluster: DataprocCluster) -> bool:
-    """Return whether the dashboard's link ends with the verb: it leads over this process, and no session keeps it."""
+def link_of(front: Front, cluster: DataprocCluster) -> str:
+    """Return the dashboard's address: in a notebook as its front end reaches it, in a shell as this machine does."""
+    return cluster.dashboard_link if front.session else link_here(cluster)
+
+
+def link_here(cluster: DataprocCluster) -> str:
+    """Return the dashboard's address on this machine."""
+    return f"{cluster.dashboard.here}/status"
+
+
+def link_ends(front: Front, cluster: DataprocCluster, link: str) -> bool:
+    """Return whether ``link`` ends with the verb: it leads over this process, and no session keeps it."""
     own = front.session.cluster if front.session else None
-    return cluster.dashboard.is_needed and cluster is not own
+    return cluster.dashboard.is_needed and cluster is not own and link == link_here(cluster)
 
 
 def only_name(place: Place) -> str:

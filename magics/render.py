@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _UNITS = ("B", "kiB", "MiB", "GiB", "TiB")
+_ADDRESS = re.compile(r"https?://|/(\S+/)?proxy/")
+"""How the address of a page begins; one that a Jupyter server passes on has no host."""
 _CELL = "text-align:left;padding:1px 14px 1px 0"
 
 
@@ -55,7 +58,7 @@ def _row(cells: Sequence[str], tag: str) -> str:
 
 def _cell(text: str) -> str:
     said = html.escape(text)
-    return f'<a href="{said}" target="_blank">{said}</a>' if text.startswith(("http://", "https://")) else said
+    return f'<a href="{said}" target="_blank" rel="noopener">{said}</a>' if _ADDRESS.match(text) else said
 
 
 def money(dollars: float | None) -> str:
