@@ -14,7 +14,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 INSTALLED := .venv/.installed
-SLOW := $(addprefix tests/,api clusters gcs notebooks browser chaos airflow yarn nodes)
+SLOW := $(addprefix tests/,api clusters gcs notebooks jupyter browser chaos airflow yarn nodes)
 PYTEST := $(BIN)/python -m pytest --durations=15
 
 .PHONY: demo lab test check notebooks lock clean
