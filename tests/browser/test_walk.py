@@ -1,4 +1,4 @@
-"""A day at JupyterLab in one walk: a cluster, its dashboards, another size, a restart, a reload; a picture of each step.
+"""A day at JupyterLab in one walk: cluster, dashboards, another size, a restart, a reload; a picture of each step.
 
 Each step is a function of the page, in the order of the day, and leaves what the next one begins with.
 """
