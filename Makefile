@@ -14,7 +14,9 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 INSTALLED := .venv/.installed
-SLOW := $(addprefix tests/,api clusters gcs notebooks jupyter browser chaos airflow yarn nodes)
+LAPTOP := $(addprefix tests/,api clusters gcs notebooks jupyter browser chaos airflow)
+MACHINES := $(addprefix tests/,yarn nodes)
+SETUPS := $(addsuffix /setup.sh,$(addprefix tests/,gcs airflow yarn nodes browser))
 PYTEST := $(BIN)/python -m pytest --durations=15
 
 .PHONY: demo lab test check notebooks lock clean
@@ -34,14 +36,10 @@ lab: $(INSTALLED)
 notebooks: $(INSTALLED)
 	@$(BIN)/python notebooks/save.py
 
+# Each two side by side: much of what they do is to wait.
 test: $(INSTALLED)
-	$(PYTEST) tests/unit
-	bash tests/gcs/setup.sh
-	bash tests/browser/setup.sh
-	bash tests/airflow/setup.sh
-	bash tests/yarn/setup.sh
-	bash tests/nodes/setup.sh
-	$(PYTEST) $(SLOW)
+	@bash tests/pair.sh "$(PYTEST) tests/unit" "set -e; for each in $(SETUPS); do bash \$$each; done"
+	@bash tests/pair.sh "$(PYTEST) $(LAPTOP)" "$(PYTEST) $(MACHINES)"
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -14,13 +14,12 @@ from .account import Account
 from .clock import Clock
 from .config import setting, user
 from .errors import DaskDataprocError, QuotaExceeded
-from .fields import duration_text
 from .footprint import footprint, reservation_of
 from .held import all_held, held_by, key_of, rate_of
 from .history import Run
 from .ledger import Ledger
-from .prices import HOURS
 from .quotas import Limits, limits_of, pool_of
+from .quote import estimate, hours_of
 from .record import ClusterRecord
 from .reservation import Reservation
 from .runs import keep_run, read_runs, usual_hours
@@ -81,15 +80,14 @@ class Booking:
         wanted = reservation_of(spec, self.key, now + life)
         known = await self._ledger.reconcile(self.owner, all_held(living), wanted.place, seen)
         usual = usual_hours(await read_runs(self._ledger.url, spec.workload))
-        hours = min(spec.lifetime / HOURS, usual or spec.lifetime / HOURS)
-        warning = await check_budgets(self._ledger, known, spec.project, rate_of(spec), hours, now)
+        warning = await check_budgets(self._ledger, known, spec.project, rate_of(spec), hours_of(spec, usual), now)
         account = await self._ledger.reserve(
             self.owner,
             wanted,
             self._admitted,
             lambda everybody: admission.admit_pool(everybody.reservations.values(), pool),
         )
-        return ", ".join(filter(None, [admission.in_use(account, self._limits), _estimate(spec, usual), warning]))
+        return ", ".join(filter(None, [admission.in_use(account, self._limits), estimate(spec, usual), warning]))
 
     @property
     def _limits(self) -> Limits:
@@ -158,13 +156,3 @@ class Booking:
         except DaskDataprocError as error:
             log.warning("%s: the ledger could not be told: %s", self.spec.name, error)
             return None
-
-
-def _estimate(spec: ClusterSpec, usual: float | None) -> str:
-    """Return what the cluster will have cost: if its workload takes as long as it usually does, else at most."""
-    rate = rate_of(spec)
-    if not rate:
-        return ""
-    if usual is None:
-        return f"at most ${rate * spec.lifetime / HOURS:.2f} in {duration_text(spec.lifetime)}"
-    return f"about ${rate * usual:.2f} if it takes {duration_text(round(usual * HOURS))} as {spec.workload} did"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
+from distributed.core import Status
 from distributed.deploy.adaptive import Adaptive
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
 from .adaptive import DataprocAdaptive, RoomAdaptive, give_up
+from .errors import ClusterFailed, ClusterNotFound, WaitTimeout
 from .headed import HeadedCluster
 from .lease import Lease
 from .record import ClusterRecord
 from .sizes import LEAST, adaptable, resized
 from .sync import complete
 from .tenure import Tenure
+from .views import view
 
 
 class LivingCluster(HeadedCluster):
@@ -45,6 +49,41 @@ class LivingCluster(HeadedCluster):
     def refresh(self) -> Any:
         """Ask Dataproc for the cluster's record, keep it as ``record`` and return it."""
         return self._complete(self._tenure.refresh())
+
+    def overview(self, timeout: float = 5.0) -> Any:
+        """Return what the scheduler says of workers, memory and tasks: see `init_actions.head.Head.overview`.
+
+        Raises
+        ------
+        ClusterFailed, WaitTimeout
+            The connection is closed; there is no answer within ``timeout`` seconds.
+        OSError
+            The scheduler has gone.
+        """
+        return self._answer(self._head.overview, timeout)
+
+    def is_there(self, timeout: float = 5.0) -> Any:
+        """Ask Dataproc whether the cluster is there still, and runs.
+
+        Raises
+        ------
+        ClusterFailed, WaitTimeout
+            As of `overview`.
+        ServiceError
+            Dataproc does not say.
+        """
+
+        async def look() -> bool:
+            try:
+                return (await self._tenure.refresh()).alive
+            except ClusterNotFound:
+                return False
+
+        return self._answer(look, timeout)
+
+    def panel(self) -> Any:
+        """Return a panel of the cluster for a notebook: what it does and costs, and buttons to change it."""
+        return view("panel")(self)
 
     def scale(self, n: int) -> Any:
         """Resize to ``n`` workers in all and wait until they are there; leaving ones move their data first.
@@ -110,6 +149,19 @@ class LivingCluster(HeadedCluster):
 
     def _follow_head(self, low: int, high: int, **keywords: Any) -> Adaptive:
         return super().adapt(RoomAdaptive, minimum=max(LEAST, low), maximum=max(LEAST, high), **keywords)
+
+    def _answer(self, ask: Callable[[], Coroutine[Any, Any, Any]], timeout: float) -> Any:
+        """Return what ``ask`` gives on the cluster's loop: for threads that watch, and must not wait for ever."""
+        if self.asynchronous:
+            return ask()
+        if self.status is not Status.running:
+            raise ClusterFailed(f"{self.name}: the connection is closed", "%dask_cluster list")
+        asked = asyncio.run_coroutine_threadsafe(ask(), cast(BaseAsyncIOLoop, self.loop).asyncio_loop)
+        try:
+            return asked.result(timeout)
+        except TimeoutError:
+            asked.cancel()
+            raise WaitTimeout(f"{self.name}: no answer within {timeout:.0f} s", "%dask_cluster status") from None
 
     def _complete(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run ``work`` on the cluster's loop; Ctrl-C undoes it (see `dask_dataproc.clusters.sync`)."""

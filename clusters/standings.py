@@ -13,6 +13,7 @@ from .held import all_held
 from .ledger import Ledger
 from .prices import cost
 from .quotas import Limits, limits_of, pool_of
+from .reservation import Reservation
 from .service import Service
 from .sync import run
 
@@ -27,8 +28,8 @@ class Standings:
     limits : Limits
     pool : int or None
         Clusters of all users there may be.
-    pooled : int
-        Clusters of all users there are.
+    reserved : tuple of Reservation
+        Those of all users that count there.
     budgets : tuple of Standing
         The person's, and the project's where it has one.
     now : float
@@ -38,9 +39,14 @@ class Standings:
     account: Account
     limits: Limits
     pool: int | None
-    pooled: int
+    reserved: tuple[Reservation, ...]
     budgets: tuple[Standing, ...]
     now: float
+
+    @property
+    def pooled(self) -> int:
+        """Clusters of all users there are."""
+        return len(self.reserved)
 
 
 def ledger_url(staging: str) -> str:
@@ -63,7 +69,7 @@ def standings(project: str, region: str) -> Standings:
             now, quotas = service.clock.now(), setting("quotas")
             pool, budgets = await asyncio.gather(ledger.pool(), budget_standings(ledger, account, project, now))
         limits, bound = limits_of(account.user, project, quotas), pool_of(project, quotas)
-        return Standings(account, limits, bound, len(pool.reservations), budgets, now)
+        return Standings(account, limits, bound, tuple(pool.reservations.values()), budgets, now)
 
     return run(stand())
 

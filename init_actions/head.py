@@ -19,7 +19,7 @@ from distributed.protocol.compression import compressions
 from distributed.scheduler import WorkerStatusPlugin
 
 from . import connection, dashboard, notify, profiles, settings
-from .departures import Departures
+from .departures import SHELTER, Departures
 from .keys import make_keys
 from .metadata import read_metadata
 from .tolerance import Retries
@@ -69,7 +69,7 @@ class Head(Scheduler):
         super().__init__(**keywords)
         self.containers: Containers | None = None
         self.used = Usage()
-        asked = (self.idle_seconds, self.usage, self.resize, self.adapt, self.workers_state)
+        asked = (self.idle_seconds, self.usage, self.overview, self.resize, self.adapt, self.workers_state)
         self.handlers |= {handler.__name__: handler for handler in asked}
 
     def idle_seconds(self) -> float:
@@ -80,6 +80,29 @@ class Head(Scheduler):
     def usage(self) -> dict[str, float | None]:
         """Return what the workers have done so far, as of `Usage.report`."""
         return self.used.report()
+
+    def overview(self) -> dict[str, Any]:
+        """Return what there is at present, in a few numbers whatever the number of tasks.
+
+        Returns
+        -------
+        dict
+            ``workers``: names of those that run tasks; ``threads``; ``memory`` and ``memory_limit`` of them together,
+            bytes; ``processing`` and ``waiting``: tasks that are with a worker, and that are not yet; ``done`` and
+            ``failed``: tasks so far.
+        """
+        workers = [worker for worker in self.workers.values() if not str(worker.name).endswith(SHELTER)]
+        states = [group.states for group in self.task_groups.values()]
+        return {
+            "workers": [str(worker.name) for worker in workers],
+            "threads": sum(worker.nthreads for worker in workers),
+            "memory": sum(worker.metrics.get("memory", 0) for worker in workers),
+            "memory_limit": sum(worker.memory_limit for worker in workers),
+            "processing": sum(len(worker.processing) for worker in workers),
+            "waiting": sum(each[state] for each in states for state in ("waiting", "queued", "no-worker")),
+            "done": self.used.done,
+            "failed": self.used.erred,
+        }
 
     def heartbeat_worker(self, *, address: str, metrics: dict[str, Any], **said: Any) -> dict[str, Any]:
         """Take a worker's heartbeat as Dask does, and note its memory."""

@@ -19,6 +19,11 @@ class Usage(SchedulerPlugin):
     """Counts along with one scheduler; constant time for each task and each heartbeat, whatever the number of workers.
 
     What dead workers did stays counted; a head that is started again begins at zero.
+
+    Attributes
+    ----------
+    done, erred : int
+        Results so far, and errors after which nothing was tried again.
     """
 
     name = "usage"
@@ -26,7 +31,7 @@ class Usage(SchedulerPlugin):
     def __init__(self) -> None:
         self._tally = Tally()
         self._busy = 0.0
-        self._done = self._erred = 0
+        self.done = self.erred = 0
         self._threads: dict[str, int] = {}
         self._memory: dict[str, int] = {}
         self._spilled: dict[str, int] = {}
@@ -56,8 +61,8 @@ class Usage(SchedulerPlugin):
             "thread_seconds": at_work,
             "efficiency": self._busy / at_work if at_work else None,
             "occupancy": self._busy / (at_work + between) if at_work else None,
-            "tasks_done": self._done,
-            "tasks_erred": self._erred,
+            "tasks_done": self.done,
+            "tasks_erred": self.erred,
             "peak_memory": self._peaks["memory"],
             "peak_worker_memory": self._peaks["worker"],
             "peak_spilled": self._peaks["spilled"],
@@ -80,8 +85,8 @@ class Usage(SchedulerPlugin):
             self._tally.began(time.monotonic())
         elif start == "processing":
             self._tally.ended(time.monotonic())
-            self._done += finish == "memory"
-            self._erred += finish == "erred"
+            self.done += finish == "memory"
+            self.erred += finish == "erred"
             self._busy += busy(startstops or ())
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def last_spec() -> dict[str, Any]:
 def remember(given: Mapping[str, Any]) -> None:
     """Keep ``given``, fields of a cluster as a person gave them, whole or not at all."""
     path = _path()
-    fresh = path.with_suffix(".new")
+    fresh = path.with_suffix(f".{os.getpid()}.new")
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(_kept(given)))
     fresh.replace(path)

@@ -67,6 +67,7 @@ def up(
     keep its lease: it lives for --lifetime, by default 1 h.
     """
     from ..clusters.config import resolve
+    from ..kernel_ext.last_spec import remember
 
     front.quiet = as_json
     given = spec_file(path) | typed_fields(fields)
@@ -77,9 +78,11 @@ def up(
         cluster = _up_from_shell(front, given, local, fit)
     else:
         names = _names(client_name, cluster_name)
-        cluster = _in_kernel(front, front.session, given, names) or _begin(
-            front, front.session, resolve(given, local=local), names, keep, fit, wait=wait
-        )
+        cluster = _in_kernel(front, front.session, given, names)
+        if cluster is None:
+            spec = resolve(given, local=local)
+            remember(given)
+            cluster = _begin(front, front.session, spec, names, keep, fit, wait=wait)
     if as_json and cluster is not None:
         front.document(_described(cluster))
     if front.session is None and cluster is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import re
+import sys
 import threading
 from importlib import import_module
 from typing import Any
@@ -24,7 +25,9 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Take the magics away; a cluster that is up stays, and so do its names in the notebook."""
+    """Take the magics and the panels away; a cluster that is up stays, and so do its names in the notebook."""
+    if (panels := sys.modules.get(f"{__package__}.panels")) is not None:
+        panels.close_panels()
     for name in MAGICS:
         shell.magics_manager.magics["line"].pop(name, None)
         shell.strdispatchers["complete_command"].strs.pop(f"%{name}", None)
