@@ -80,6 +80,7 @@ class Session:
         self.coming: ComingUp | None = None
         self._reattaching: threading.Thread | None = None
         self._ending: Ending | None = None
+        self._told: list[Callable[[], object]] = []
 
     @property
     def cluster(self) -> DataprocCluster | None:
@@ -266,19 +267,26 @@ class Session:
         self._cluster = self._client = self._own = None
         self._put = {}
 
+    def at_end(self, tell: Callable[[], object]) -> None:
+        """Call ``tell`` when the kernel is about to end or to be restarted, before anything becomes of the cluster."""
+        self._watch_the_end()
+        self._told.append(tell)
+
     def _watch_the_end(self) -> None:
         if self._ending is None:
             self._ending = Ending(self._shell, self._end)
 
     def _end(self, restart: bool) -> None:
         """Do what the table at the top of this file says."""
+        for tell in self._told:
+            tell()
         if self.coming is not None:
             self._end_of_coming(self.coming, restart)
             return
-        if self._cluster is None:
+        cluster, self._cluster = self._cluster, None  # whoever looks from now on must not take it for one that has gone
+        if cluster is None:
             return
         stays = self._own is None or self._own.keep or (restart and self.live)
-        cluster = self._cluster
         act = cluster.hand_back if self.run is not None else cluster.detach if stays else cluster.delete
         acting = threading.Thread(target=act, name="dask-dataproc-end", daemon=True)
         acting.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets
@@ -64,30 +64,35 @@ class Form:
     """
 
     def __init__(self, changed: Callable[[], object], measure: Callable[[], object]):
-        fields = FIELDS | {TOTAL.name: TOTAL, SHARE.name: SHARE}
-        self.controls = {n: Control(field, changed) for n, field in fields.items() if n not in SPLIT}
+        self._changed = changed
         self._base: dict[str, Any] = {name: field.default for name, field in FIELDS.items()}
-        self._kind = ""
+        self._values = dict(self._base)
+        self.controls: dict[str, Control] = {}
         self.data = Control(DATA, lambda: None)
         self.data.input.continuous_update = True  # Enter is told before what was typed would be
         self.data.input.on_msg(lambda _, said, __: measure() if said.get("event") == "submit" else None)
         self.measure = ipywidgets.Button(description="Measure", tooltip="Size the cluster for this input")
         self.measure.on_click(lambda _: measure())
-        self.widget = ipywidgets.VBox([self._data_row(), self._front(), self._others()])
+        others = ipywidgets.Accordion([ipywidgets.VBox()], titles=("All other settings",), selected_index=None)
+        others.observe(lambda _: self.open(), "selected_index")
+        self._others = others
+        self.widget = ipywidgets.VBox([self._data_row(), self._grid(FRONT), others])
+
+    def open(self) -> None:
+        """Make the controls of all other settings, if they are not there: nobody waits for what few look at."""
+        rest = [name for name in FIELDS if name not in (*self.controls, *SPLIT)]
+        if rest:
+            self._others.children = [self._grid(rest)]
 
     def begin(self, base: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """Show ``values`` over ``base``, which are those of all fields when nobody says anything."""
         self._base = dict(base)
-        self.take(self._base | dict(values))
+        self._show(self._base | dict(values))
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Show ``values`` of fields; the others stay."""
-        known = self._sizes() | {n: v for n, v in values.items() if n in FIELDS}
-        self._kind = known["secondary_type"]
-        total, share = together(known)
-        shown = known | {"workers": total, SHARE.name: share}
-        for name in shown.keys() & self.controls.keys():
-            self.controls[name].show(shown[name])
+        self._read()
+        self._show(self._values | {n: v for n, v in values.items() if n in FIELDS})
 
     def fields(self) -> dict[str, Any]:
         """Return the values that differ from those there are when nobody says anything.
@@ -97,17 +102,10 @@ class Form:
         SpecError
             The first of those that stand under their controls now.
         """
-        found: dict[str, Any] = {}
-        wrong: list[SpecError] = []
-        for name, control in self.controls.items():
-            try:
-                found[name] = control.value()
-            except SpecError as error:
-                wrong.append(error)
+        wrong = self._read()
         if wrong:
             raise wrong[0]
-        found |= split(found["workers"], found.pop(SHARE.name), self._kind)
-        return {name: value for name, value in found.items() if value != self._base[name]}
+        return {name: value for name, value in self._values.items() if value != self._base[name]}
 
     def complain(self, error: DaskDataprocError) -> bool:
         """Say under its control what is wrong with a field, if ``error`` is of one; return whether it is."""
@@ -122,28 +120,40 @@ class Form:
         """Say why the cluster is of that size, or why its input could not be measured."""
         self.data.say(line)
 
-    def _sizes(self) -> dict[str, Any]:
-        """Return the sizes that are shown, or where they are wrong those there were at first."""
-        try:
-            total, share = self.controls["workers"].value(), self.controls[SHARE.name].value()
-        except SpecError:
-            return {name: self._base[name] for name in ("workers", *SPLIT)}
-        return split(total, share, self._kind)
+    def _read(self) -> list[SpecError]:
+        """Know what the controls say, but where it is wrong: the errors, which stand under their controls."""
+        found: dict[str, Any] = {}
+        wrong: list[SpecError] = []
+        for name, control in self.controls.items():
+            try:
+                found[name] = control.value()
+            except SpecError as error:
+                wrong.append(error)
+        if {"workers", SHARE.name} <= found.keys():
+            found |= split(found["workers"], found[SHARE.name], self._values["secondary_type"])
+        self._values |= {name: value for name, value in found.items() if name in FIELDS}
+        return wrong
+
+    def _show(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+        for name, control in self.controls.items():
+            control.show(self._shown(name))
+
+    def _shown(self, name: str) -> Any:
+        total, share = together(self._values)
+        return {**self._values, "workers": total, SHARE.name: share}[name]
 
     def _data_row(self) -> Any:
         row = ipywidgets.HBox([self.data.widget, self.measure])
         row.add_class("data")
         return row
 
-    def _front(self) -> Any:
-        return _grid([self.controls[name] for name in FRONT])
-
-    def _others(self) -> Any:
-        rest = _grid([control for name, control in self.controls.items() if name not in FRONT])
-        return ipywidgets.Accordion([rest], titles=("All other settings",), selected_index=None)
-
-
-def _grid(controls: list[Control]) -> Any:
-    grid = ipywidgets.Box([control.widget for control in controls])
-    grid.add_class("grid")
-    return grid
+    def _grid(self, names: Iterable[str]) -> Any:
+        known = FIELDS | {TOTAL.name: TOTAL, SHARE.name: SHARE}
+        made = {name: Control(known[name], self._changed) for name in names}
+        for name, control in made.items():
+            control.show(self._shown(name))
+        self.controls |= made
+        grid = ipywidgets.Box([control.widget for control in made.values()])
+        grid.add_class("grid")
+        return grid

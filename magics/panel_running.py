@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from ..clusters.errors import DaskDataprocError
-from ..clusters.sizes import ADAPT, LEAST, machines_of
-from ..kernel_ext.server import BASE_URL
+from ..clusters.sizes import LEAST, adapts, machines_of
 from . import panel_html as html
 from .panel_logs import Logs
 from .render import money, size, span
@@ -114,8 +113,11 @@ class RunningView:
         self.down.add_class("twice")
 
     def _rows(self, logs: Any) -> list[Any]:
-        sizes = ipywidgets.HBox([self.workers, self.scale, self.least, self.most, self.adapt])
-        sizes.add_class("sizes")
+        scale = ipywidgets.HBox([self.workers, self.scale])
+        adapt = ipywidgets.HBox([self.least, self.most, self.adapt])  # in a narrow notebook, below, but together
+        sizes = ipywidgets.HBox([scale, adapt])
+        for row in (scale, adapt, sizes):
+            row.add_class("sizes")
         dashboards = ipywidgets.HBox([self.panes, self._links])
         dashboards.add_class("buttons")
         ends = ipywidgets.HBox([logs, self.keep, self.down])
@@ -157,11 +159,14 @@ class RunningView:
 def facts(cluster: DataprocCluster, now: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return what a person wants to know of ``cluster``; ``now`` is its `overview`."""
     registered, asked = len(machines_of(now["workers"])), cluster.record.total_workers
-    adapts = cluster.record.labels.get(ADAPT, "").replace("-", " to ")
     tasks = f"{now['waiting']} waiting, {now['failed']} failed, {now['done']} done"
     left = cluster.lease.left
     return [
-        ("Workers", f"{registered} of {asked}", f"adapts {adapts}" if adapts else f"{now['threads']} threads"),
+        (
+            "Workers",
+            f"{registered} of {asked}",
+            _adapting(adapts(cluster.record.labels)) or f"{now['threads']} threads",
+        ),
         ("Memory", size(now["memory"]), f"of {size(now['memory_limit'])}"),
         ("Tasks", f"{now['processing']} running", tasks),
         ("Cost so far", fine(cluster.cost), f"{money(cluster.price_per_hour)} per hour"),
@@ -169,11 +174,18 @@ def facts(cluster: DataprocCluster, now: dict[str, Any]) -> list[tuple[str, str,
     ]
 
 
+def _adapting(bounds: tuple[int, int] | None) -> str:
+    return f"adapts, {bounds[0]} to {bounds[1]}" if bounds else ""
+
+
 def links_of(cluster: DataprocCluster) -> list[tuple[str, str]]:
     """Return where the cluster's pages are: through the Jupyter server where it answers for us."""
+    from ..kernel_ext.server import BASE_URL
+
     base = os.environ.get(BASE_URL)
     through = f"{base}proxy/dask-dataproc/{cluster.name}/status" if base else cluster.dashboard_link
-    return [("Dashboard in a new tab", through)]
+    pages = [(f"{page} at Component Gateway", address) for page, address in cluster.record.gateway.items()]
+    return [("Dashboard in a new tab", through), *pages]
 
 
 def fine(usd: float | None) -> str:

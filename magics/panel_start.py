@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..clusters.config import NOTEBOOK, OWNER, resolve
-from ..clusters.errors import DaskDataprocError, SpecError
+from ..clusters.errors import DaskDataprocError
 from ..clusters.spec import FIELDS, ClusterSpec
 
 
@@ -22,15 +22,4 @@ def start_of() -> tuple[dict[str, Any], dict[str, Any]]:
         spec = ClusterSpec()
     base = {name: getattr(spec, name) for name in FIELDS} | {"name": ""}
     base["labels"] = {label: said for label, said in spec.labels.items() if label not in (OWNER, NOTEBOOK)}
-    return base, _readable(last_spec())
-
-
-def _readable(given: dict[str, Any]) -> dict[str, Any]:
-    """Return what this version's fields take of ``given``."""
-    found: dict[str, Any] = {}
-    for name in given.keys() & FIELDS.keys():
-        try:
-            found[name] = FIELDS[name].parse(given[name])
-        except SpecError:
-            continue
-    return found
+    return base, {name: FIELDS[name].parse(value) for name, value in last_spec().items()}

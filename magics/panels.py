@@ -41,7 +41,13 @@ class Alone:
 
 def panel_of_session(session: Session) -> Panel:
     """Return the session's panel: each time the same, so that two views of it show the same."""
-    return _kept(session, lambda: Panel(session, session.begin))
+
+    def make() -> Panel:
+        panel = Panel(session, session.begin)
+        session.at_end(panel.beat.stop)  # its widgets go with the kernel
+        return panel
+
+    return _kept(session, make)
 
 
 def panel_of(cluster: DataprocCluster) -> Panel:

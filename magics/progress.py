@@ -153,7 +153,7 @@ def steps_bundle(steps: Sequence[Step]) -> dict[str, str]:
     """Return the steps as text and as HTML."""
     rows = "".join(
         f'<tr><td>{_MARKS[step.state]}</td><td style="text-align:left">{html.escape(step.name)}</td>'
-        f'<td style="text-align:right">{step.seconds:.2f} s</td>'
+        f'<td style="text-align:right;white-space:nowrap">{step.seconds:.2f} s</td>'
         f'<td style="text-align:left">{html.escape(step.detail)}</td></tr>'
         for step in steps
     )

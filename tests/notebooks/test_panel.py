@@ -11,6 +11,7 @@ PANEL = """
 from dask_dataproc.kernel_ext.session import session_of
 from dask_dataproc.magics.panels import panel_of_session
 panel = panel_of_session(session_of(get_ipython()))
+panel.form.open()
 import time
 def until(holds, timeout=60):
     end = time.monotonic() + timeout
@@ -180,3 +181,17 @@ def test_a_cluster_made_by_hand_has_a_panel_of_its_own(live, laptop, name):
     live.run("alone.running.down.click(); alone.running.down.click()")
     assert live.run("until(lambda: 'is deleted' in alone._line.value)").error == ""
     assert name not in laptop.clusters()
+
+
+def test_after_a_restart_the_panel_shows_the_notebooks_cluster_again(live, name):
+    live.run(f"%dask_cluster up --name {name}")
+    live.run("until(lambda: panel._view == 'running')")
+    looking = "while True: session.cluster; time.sleep(0.001)"
+    live.run("import threading; session = session_of(get_ipython())")
+    live.run(f"threading.Thread(target=exec, args=({looking!r}, globals()), daemon=True).start()")
+    live.restart()
+    for cell in (LOAD, "%dask_cluster", PANEL):
+        live.run(cell)
+    assert live.run("until(lambda: panel._view == 'running')").error == ""
+    assert name in value(live, "panel.running._head.value")
+    assert value(live, "client.submit(sum, [1, 2]).result()") == 3

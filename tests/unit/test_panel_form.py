@@ -15,7 +15,18 @@ from dask_dataproc.magics.panel_form import FRONT, SPLIT, Form, split, together
 def form() -> Form:
     made = Form(lambda: None, lambda: None)
     made.begin({name: field.default for name, field in FIELDS.items()}, {})
+    made.open()
     return made
+
+
+def test_what_is_folded_away_is_made_when_it_is_opened_and_says_what_the_form_knows():
+    form = Form(lambda: None, lambda: None)
+    form.begin({name: field.default for name, field in FIELDS.items()}, {"region": "europe-west1"})
+    assert set(form.controls) == set(FRONT)
+    assert form.fields() == {"region": "europe-west1"}
+    form.widget.children[-1].selected_index = 0
+    assert form.controls["region"].input.value == "europe-west1"
+    assert form.fields() == {"region": "europe-west1"}
 
 
 def under(form: Form, name: str) -> str:
