@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         ClusterFailed,
         ClusterNotFound,
         ConfigError,
+        DashboardRefused,
+        DashboardUnreachable,
         DaskDataprocError,
         EmulatorError,
         InputError,
@@ -65,6 +67,8 @@ __all__ = [
     "ClusterFailed",
     "WaitTimeout",
     "EmulatorError",
+    "DashboardRefused",
+    "DashboardUnreachable",
     "CheckpointError",
     "NotebookError",
 ]

@@ -187,6 +187,11 @@ class Page:
         """Begin one of Jupyter's commands, as a menu does."""
         self.tab.evaluate("([c, a]) => { window.jupyterapp.commands.execute(c, a); }", [name, arguments])
 
+    def save(self) -> None:
+        """Save the notebook, and wait until it is."""
+        self.command("docmanager:save")
+        self.tab.wait_for_function(f"path => !({_PANEL})(path).context.model.dirty", arg=self.notebook)
+
     def restart(self) -> None:
         """Restart the kernel as the button does, and confirm; not waited for."""
         self.tab.evaluate(_NOTE_RESTART, self.notebook)

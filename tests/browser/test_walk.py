@@ -38,6 +38,7 @@ def restart(page: Page, name: str) -> None:
 
 
 def reload(page: Page, name: str) -> None:
+    page.save()
     page.tab.reload()
     page.opened()
     assert page.run("cluster.name").text == repr(name)
