@@ -19,6 +19,7 @@ HARMLESS = {
     "Plugin 'dask-labextension:plugin' failed to activate": "it is for Lab alone, Notebook 7 says so on each page",
     "(reading 'schema')": "Notebook 7's own settings, as it opens; without our extension too",
     "/individual-plots.json": "dask-labextension asks a cluster that has just gone whether it has a dashboard",
+    "net::ERR_ABORTED": "a request that a reload or the end of the tab interrupts",
     "Could not restore the debugger state": "Lab's debugger, when a kernel is restarted while it looks at it",
 }
 """Console messages of Jupyter itself, and why they are none of a test's business."""
