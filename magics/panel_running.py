@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -179,13 +178,9 @@ def _adapting(bounds: tuple[int, int] | None) -> str:
 
 
 def links_of(cluster: DataprocCluster) -> list[tuple[str, str]]:
-    """Return where the cluster's pages are: through the Jupyter server where it answers for us."""
-    from ..kernel_ext.server import BASE_URL
-
-    base = os.environ.get(BASE_URL)
-    through = f"{base}proxy/dask-dataproc/{cluster.name}/status" if base else cluster.dashboard_link
+    """Return where the cluster's pages are."""
     pages = [(f"{page} at Component Gateway", address) for page, address in cluster.record.gateway.items()]
-    return [("Dashboard in a new tab", through), *pages]
+    return [("Dashboard in a new tab", cluster.dashboard_link), *pages]
 
 
 def fine(usd: float | None) -> str:

@@ -18,6 +18,8 @@ WAIT = 20_000.0
 HARMLESS = {
     "Plugin 'dask-labextension:plugin' failed to activate": "it is for Lab alone, Notebook 7 says so on each page",
     "(reading 'schema')": "Notebook 7's own settings, as it opens; without our extension too",
+    "/individual-plots.json": "dask-labextension asks a cluster that has just gone whether it has a dashboard",
+    "net::ERR_ABORTED": "a request that a reload or the end of the tab interrupts",
     "Could not restore the debugger state": "Lab's debugger, when a kernel is restarted while it looks at it",
 }
 """Console messages of Jupyter itself, and why they are none of a test's business."""
@@ -107,10 +109,11 @@ class Page:
     jupyter: Jupyter
     notebook: str = ""
     complaints: list[str] = field(default_factory=list)
+    harmless: set[str] = field(default_factory=lambda: set(HARMLESS))
 
     def __post_init__(self) -> None:
         self.tab.set_default_timeout(WAIT)
-        self.tab.on("console", lambda said: self._complain(said.text, said.type == "error"))
+        self.tab.on("console", lambda said: self._complain(f"{said.text} {said.location['url']}", said.type == "error"))
         self.tab.on("pageerror", lambda error: self._complain(str(error)))
         self.tab.on("response", lambda answer: self._complain(f"{answer.status} {answer.url}", answer.status >= 400))
         self.tab.on("requestfailed", lambda asked: self._complain(f"{asked.failure} {asked.url}"))
@@ -119,8 +122,12 @@ class Page:
         """Open a notebook in an empty workspace, and wait until its kernel is idle."""
         where = "lab/tree/" if self.jupyter.command == "lab" else "notebooks/"
         self.tab.goto(f"{self.jupyter.url}{where}{notebook}?token={self.jupyter.token}&reset")
-        self.tab.wait_for_function("() => window.jupyterapp?.shell")
         self.notebook = notebook
+        self.opened()
+
+    def opened(self) -> None:
+        """Wait until Jupyter is there, and the notebook's kernel is idle."""
+        self.tab.wait_for_function("() => window.jupyterapp?.shell")
         self.ready()
 
     def open_too(self, notebook: str) -> None:
@@ -180,6 +187,11 @@ class Page:
     def command(self, name: str, **arguments: Any) -> None:
         """Begin one of Jupyter's commands, as a menu does."""
         self.tab.evaluate("([c, a]) => { window.jupyterapp.commands.execute(c, a); }", [name, arguments])
+
+    def save(self) -> None:
+        """Save the notebook, and wait until it is."""
+        self.command("docmanager:save")
+        self.tab.wait_for_function(f"path => !({_PANEL})(path).context.model.dirty", arg=self.notebook)
 
     def restart(self) -> None:
         """Restart the kernel as the button does, and confirm; not waited for."""
@@ -252,6 +264,11 @@ class Page:
         for session in self.jupyter.ask("api/sessions"):
             self.jupyter.delete(f"api/sessions/{session['id']}")
 
+    def forgive(self, text: str) -> None:
+        """Have nothing against what contains ``text``, from now on."""
+        self.harmless.add(text)
+        self.complaints[:] = [each for each in self.complaints if text not in each]
+
     def shot(self, name: str) -> Path:
         """Keep a picture, and return where."""
         PICTURES.mkdir(parents=True, exist_ok=True)
@@ -260,7 +277,7 @@ class Page:
         return picture
 
     def _complain(self, text: str, is_one: bool = True) -> None:
-        if is_one and not any(harmless in text for harmless in HARMLESS):
+        if is_one and not any(harmless in text for harmless in self.harmless):
             self.complaints.append(text.replace(PREFIX, "/"))
 
 

@@ -50,7 +50,7 @@ def test_the_server_extension_imports_nothing_heavy():
 def test_what_a_cell_of_ours_shows_is_accessible_in_both_themes(page, lab, notebook):
     page.open(lab.write(notebook))
     page.run("%load_ext dask_dataproc\n%dask_cluster prices")
-    for dark in (False, True):
+    for dark in (True, False):  # in this order: the lab keeps its theme
         page.theme(dark)
         page.shot(f"table-{'dark' if dark else 'light'}")
         assert violations(page.tab, ".jp-OutputArea-output table") == []
