@@ -178,7 +178,10 @@ class ComingUp:
             elif phase.name == "undo":
                 self._drop_client()
         self._come_to_an_end()
-        self._on_end(self)
+        try:
+            self._on_end(self)
+        except BaseException as error:  # such as a full disk: who waits is told
+            self.error = self.error or error
         with self._changed:
             self._over.set()
             self._changed.notify_all()

@@ -36,6 +36,8 @@ ASKED = ("Accept", "Accept-Language", "If-Modified-Since")
 """Headers of a browser's request that the dashboard is told; a cookie or a token of Jupyter's is none."""
 ANSWERED = ("Content-Type", "Content-Encoding", "Cache-Control", "Expires", "Last-Modified", "Content-Disposition")
 """Headers of the dashboard's answer that the browser is told; a cookie is none."""
+PLOTS = "individual-plots.json"
+"""What dask-labextension asks for again and again to see whether there is a dashboard: no content is a No."""
 MESSAGE = 64 << 20
 """Bytes of a page, or of a message of a plot, at most."""
 STATUS: dict[type[DaskDataprocError], int] = {
@@ -153,6 +155,10 @@ class DashboardHandler(ProxyHandler):
 
     def _tell(self, error: DaskDataprocError) -> None:
         """Answer with the error's line and hint: in a pane there is room for no more."""
+        if self.request.path == url_path_join(self._prefix, PLOTS) and not isinstance(error, DashboardRefused):
+            self.set_status(204)
+            self.finish()
+            return
         codes = [code for kind, code in STATUS.items() if isinstance(error, kind)]
         self.set_status(codes[0] if codes else 502)
         self.set_header("Content-Type", "text/plain; charset=utf-8")

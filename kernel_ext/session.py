@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..clusters.earlier_ups import keep_up
 from ..clusters.errors import DaskDataprocError
 from .coming_up import ComingUp, Listener
 from .ending import Ending
@@ -237,6 +238,8 @@ class Session:
         else:
             own = Own.of(cluster, self._keep, self._names) if cluster.created_here else None
             self._take(cluster, coming.client, self._names, own)
+            with contextlib.suppress(OSError):  # an estimate is worth no failure
+                keep_up(cluster.spec, coming.phases)
             cluster_is_ready(cluster.name)
 
     # -- the one that is there

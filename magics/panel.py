@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import ipywidgets
 
-from ..clusters.earlier_ups import earlier_ups, keep_up
+from ..clusters.earlier_ups import earlier_ups
 from ..clusters.errors import DaskDataprocError
 from . import panel_html as html
 from .panel_beat import PAUSE, Acts, Beat
@@ -213,8 +213,6 @@ class Panel:
             self.progress.fail(coming)
             self.quote.looks.forget()
         else:
-            if coming.cluster is not None:
-                keep_up(coming.cluster.spec, coming.phases)
             self._coming = None
         return PAUSE
 

@@ -15,10 +15,10 @@ PICTURES = Path(__file__).parents[2] / "build" / "browser"
 WIDTH, HEIGHT = 1500, 950
 WAIT = 20_000.0
 """Milliseconds that anything may take; a cluster too."""
+expect.set_options(timeout=WAIT)
 HARMLESS = {
     "Plugin 'dask-labextension:plugin' failed to activate": "it is for Lab alone, Notebook 7 says so on each page",
     "(reading 'schema')": "Notebook 7's own settings, as it opens; without our extension too",
-    "/individual-plots.json": "dask-labextension asks a cluster that has just gone whether it has a dashboard",
     "net::ERR_ABORTED": "a request that a reload or the end of the tab interrupts",
     "Could not restore the debugger state": "Lab's debugger, when a kernel is restarted while it looks at it",
 }

@@ -131,7 +131,7 @@
       const server = app.serviceManager.serverSettings;
       const ask = async path => {
         const response = await ServerConnection.makeRequest(server.baseUrl + path, {}, server);
-        return response.ok ? response.json() : {};
+        return response.status === 200 ? response.json() : {};
       };
       const services = { ask, settings, tell: line => Notification.info(line, { autoClose: SHOWN }) };
       tracker?.forEach(panel => watch(app, services, panel));
