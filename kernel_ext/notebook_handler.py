@@ -1,4 +1,4 @@
-"""``GET {base_url}dask-dataproc/notebook?path=``: which cluster a notebook's last kernel left to its next one."""
+"""``GET {base_url}dask-dataproc/notebook?path=&kernel=``: the cluster that a notebook left to its next kernel."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class NotebookHandler(APIHandler):
     @web.authenticated
     @authorized
     def get(self) -> None:
-        """Tell it of the notebook at ``path``, as the contents API spells it."""
+        """Tell it of the notebook at ``path``, as the contents API spells it, that has ``kernel``, by its id."""
         from .notebook_record import NOTEBOOK, left_for
 
         path = self.get_query_argument("path").strip("/")
         environment = self.session_manager.get_kernel_env(path, ModelName(PurePosixPath(path).name))
-        own = left_for(environment[NOTEBOOK])
+        own = left_for(environment[NOTEBOOK], self.get_query_argument("kernel", ""))
         self.finish({"cluster": own.name if own else None})

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..clusters.paths import private, state_dir
 
@@ -34,6 +34,8 @@ class Own:
         What client and cluster are called in the notebook.
     key : str
         Of its reservation, by which the ledger knows what it cost.
+    kernel : str
+        The kernel's id, which a restart does not change.
     """
 
     name: str
@@ -43,12 +45,13 @@ class Own:
     keep: bool
     names: Sequence[str]
     key: str = ""
+    kernel: str = ""
 
     @classmethod
-    def of(cls, cluster: DataprocCluster, keep: bool, names: Sequence[str]) -> Own:
+    def of(cls, cluster: DataprocCluster, keep: bool, names: Sequence[str], kernel: str) -> Own:
         """Return what is left on disk of a cluster that was made here."""
         spec = cluster.spec
-        return cls(cluster.name, cluster.uuid, spec.project, spec.region, keep, names, cluster.key)
+        return cls(cluster.name, cluster.uuid, spec.project, spec.region, keep, names, cluster.key, kernel)
 
 
 class NotebookRecord:
@@ -60,7 +63,8 @@ class NotebookRecord:
     Parameters
     ----------
     notebook : str
-        The notebook's path, as Jupyter gives it in ``JPY_SESSION_NAME``; a rename does not change it for its kernel.
+        The notebook's path, as Jupyter gives it in ``JPY_SESSION_NAME``. A rename changes it for a kernel when that is
+        restarted: see `adopt`.
     """
 
     def __init__(self, notebook: str):
@@ -93,15 +97,40 @@ class NotebookRecord:
         return True
 
 
-def left_for(notebook: str) -> Own | None:
-    """Return what the last kernel of ``notebook`` left, or its present one: for who only looks."""
-    return _read(record_path(notebook))
+def left_for(notebook: str, kernel: str = "") -> Own | None:
+    """Return what the last kernel of ``notebook`` left, or its present one: for who only looks.
+
+    If there is nothing, then what ``kernel`` left when the notebook had another name.
+    """
+    path = record_path(notebook)
+    if not path.exists():
+        path = _left_by(kernel) or path
+    return _read(path)
+
+
+def adopt(notebook: str, kernel: str) -> bool:
+    """Give ``notebook`` what its ``kernel`` left when it had another name; return whether it has something now."""
+    path = record_path(notebook)
+    if not path.exists() and (earlier := _left_by(kernel)) is not None:
+        earlier.replace(path)
+    return path.exists()
+
+
+def kernel_of(shell: Any) -> str:
+    """Return the id of the kernel that ``shell`` is part of; empty where there is none."""
+    app = getattr(getattr(shell, "kernel", None), "parent", None)
+    return Path(getattr(app, "connection_file", "")).stem.removeprefix("kernel-")
 
 
 def record_path(notebook: str) -> Path:
     """Return where the record of ``notebook`` is, if there is one."""
     key = hashlib.sha256(notebook.encode()).hexdigest()[:16]
     return private(state_dir() / "sessions") / f"{key}.json"
+
+
+def _left_by(kernel: str) -> Path | None:
+    found = (state_dir() / "sessions").glob("*.json")
+    return next((path for path in found if kernel and (own := _read(path)) and own.kernel == kernel), None)
 
 
 def _read(path: Path) -> Own | None:

@@ -32,7 +32,7 @@ from .coming_up import ComingUp, Listener
 from .ending import Ending
 from .gone import gone
 from .lab import cluster_is_ready
-from .notebook_record import NOTEBOOK, NotebookRecord, Own
+from .notebook_record import NOTEBOOK, NotebookRecord, Own, kernel_of
 from .to_come import ClientToCome, ToCome, by_default
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Session:
     """
 
     def __init__(self, shell: Any):
-        self._shell = shell
+        self._shell, self._kernel = shell, kernel_of(shell)
         notebook = os.environ.get(NOTEBOOK, "")
         self._record = NotebookRecord(notebook) if notebook else None
         self.live = self._record is not None and self._record.ours  # a kernel started from a live one inherits its name
@@ -220,7 +220,7 @@ class Session:
         """Have the next kernel find a cluster that was made here, from the moment that there is one."""
         cluster = self.coming.cluster if self.coming else None
         if phase.name == "boot" and phase.seconds is None and cluster is not None and cluster.created_here:
-            self._own = Own.of(cluster, self._keep, self._names)
+            self._own = Own.of(cluster, self._keep, self._names, self._kernel)
             if self._record:
                 self._record.write(self._own)
         elif phase.name == "undo":
@@ -236,7 +236,7 @@ class Session:
         if coming.error is not None or cluster is None:
             self._forget(drop=coming.cancelled)
         else:
-            own = Own.of(cluster, self._keep, self._names) if cluster.created_here else None
+            own = Own.of(cluster, self._keep, self._names, self._kernel) if cluster.created_here else None
             self._take(cluster, coming.client, self._names, own)
             with contextlib.suppress(OSError):  # an estimate is worth no failure
                 keep_up(cluster.spec, coming.phases)

@@ -26,7 +26,7 @@ def _show_panel(session: Session) -> None:
 
     from .panels import panel_of_session
 
-    display(panel_of_session(session).bundle(), raw=True)
+    display(panel_of_session(session))
 
 
 def complete(line: str) -> list[str]:

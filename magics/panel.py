@@ -29,6 +29,8 @@ IDLE = 1.0
 """Seconds between two looks whether somebody has made a cluster in a cell."""
 FORM, COMING, RUNNING = "form", "coming", "running"
 ENDED = "has ended"
+MARK = "dask-dataproc"
+"""The metadata of an output by which our labextension knows a panel, to show the table of one whose kernel is gone."""
 
 
 class Holder(Protocol):
@@ -81,15 +83,16 @@ class Panel:
         widget = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return self.summary().bundle() | {"application/vnd.jupyter.widget-view+json": widget}
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return self.bundle()
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.bundle(), {MARK: {"panel": True}}
 
     def summary(self) -> Table:
         """Return what there is, in a few words."""
+        again = [("panel", "%dask_cluster shows it")]
         cluster = self._holder.cluster
-        if cluster is not None:
-            return Table([("cluster", cluster.name), ("price per hour", money(cluster.price_per_hour))])
-        return Table([("cluster", "none yet"), ("make one", "%dask_cluster up")])
+        if cluster is None:
+            return Table(again)
+        return Table([*again, ("cluster", cluster.name), ("price per hour", money(cluster.price_per_hour))])
 
     def close(self) -> None:
         """End the thread and take all widgets away, where they are shown too; a cluster stays as it is."""

@@ -8,9 +8,9 @@ from typing import Any
 
 def reattach(shell: Any) -> None:
     """Find the notebook's own cluster again, in a thread, if its last kernel left one."""
-    from ..kernel_ext.notebook_record import record_path
+    from ..kernel_ext.notebook_record import NOTEBOOK, adopt, kernel_of
 
-    if record_path(os.environ["JPY_SESSION_NAME"]).exists():
+    if adopt(os.environ[NOTEBOOK], kernel_of(shell)):
         from ..kernel_ext.session import session_of
 
         session_of(shell).reattach(_say)

@@ -34,6 +34,10 @@ class Day:
         """The panel of the notebook that is looked at."""
         return self.page.tab.locator(f"{PANEL}:visible").last
 
+    def saved_panel(self) -> Locator:
+        """The table that a saved notebook keeps of its panel."""
+        return self.page.tab.locator(".jp-OutputArea-output table:visible", has_text="%dask_cluster shows it")
+
     def press(self, button: str, within: str = PANEL) -> None:
         """Press a button that is seen."""
         self.page.tab.locator(f"{within} button:visible", has_text=re.compile(f"^{button}$")).click()
@@ -106,6 +110,7 @@ def restart_the_kernel(day: Day) -> None:
     day.page.restart()
     assert day.page.notification().startswith(f"Reattached to {day.name}")
     day.page.dismiss()
+    expect(day.saved_panel()).to_be_visible()  # the kernel of the one with buttons is gone
     assert day.page.run("client.submit(sum, (40, 2)).result()").text == "42"
 
 
@@ -114,7 +119,7 @@ def new_in_the_sidebar(day: Day) -> None:
     day.faults.ask("slow-create", seconds=SLOW)
     day.look_at_the_sidebar()
     expect(day.line(day.name)).to_be_visible()
-    day.page.tab.locator(SIDEBAR).get_by_text("NEW").click()
+    day.page.tab.locator(SIDEBAR).get_by_text("NEW", exact=True).click()
     expect(day.line("creating")).to_be_visible()
     day.laptop.until(lambda: day.clusters() - before)
     (day.new,) = day.clusters() - before
@@ -125,6 +130,7 @@ def reload_while_it_is_created(day: Day) -> None:
     day.page.tab.reload()
     day.page.opened()
     day.look_at_the_sidebar()
+    expect(day.saved_panel()).to_be_visible()
     expect(day.line("creating")).to_have_count(1)
     day.page.shot("walk-7-still-creating")
     expect(day.line(day.new)).to_contain_text("Number of Workers: 3")
@@ -133,7 +139,7 @@ def reload_while_it_is_created(day: Day) -> None:
 
 
 def shut_down_in_the_sidebar(day: Day) -> None:
-    day.line(day.new).get_by_text("SHUTDOWN").click()
+    day.line(day.new).get_by_text("SHUTDOWN", exact=True).click()
     expect(day.line(day.new)).to_have_count(0)
     assert day.new not in day.clusters()
 

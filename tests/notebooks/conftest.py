@@ -31,7 +31,8 @@ class Kernel:
         self.said = ""  # on stdout since its start, by whichever thread
         environment = {key: value for key, value in os.environ.items() if key != "JPY_SESSION_NAME"}
         named = {"JPY_SESSION_NAME": notebook} if notebook else {}
-        self.manager, self.client = start_new_kernel(startup_timeout=WAIT, env=environment | named)
+        self.environment = environment | named
+        self.manager, self.client = start_new_kernel(startup_timeout=WAIT, env=self.environment)
 
     def run(self, code: str) -> Ran:
         """Run a cell to its end."""
@@ -82,6 +83,12 @@ class Kernel:
     def restart(self) -> None:
         """Restart it as Jupyter's button does."""
         self.manager.restart_kernel()
+        self.client.wait_for_ready(timeout=WAIT)
+        self.said = ""
+
+    def rename(self, notebook: str) -> None:
+        """Rename its notebook and restart it, as Jupyter's server does: the new kernel hears the new path."""
+        self.manager.restart_kernel(env=self.environment | {"JPY_SESSION_NAME": notebook})
         self.client.wait_for_ready(timeout=WAIT)
         self.said = ""
 

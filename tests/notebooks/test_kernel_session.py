@@ -28,6 +28,19 @@ def test_a_restarted_kernel_finds_its_cluster_again_and_says_so_in_one_line(kern
     live.run("%dask_cluster down")
 
 
+def test_a_notebook_that_was_renamed_meanwhile_keeps_its_cluster_and_its_namesake_gets_none(kernel, notebook, name):
+    live = kernel(notebook)
+    live.run(LOAD)
+    live.run(up(name))
+    live.rename(f"/home/ana/renamed-{name}.ipynb")
+    live.run(LOAD)
+    assert live.run("%dask_cluster up").text.startswith(f"{name} is up: 2 workers")
+    other = kernel(notebook)
+    other.run(LOAD)
+    assert other.run("'cluster' in globals()").text == "False"
+    live.run("%dask_cluster down")
+
+
 def test_loading_waits_for_nothing(kernel, notebook, name):
     live = kernel(notebook)
     live.run(LOAD)

@@ -53,7 +53,7 @@ def test_without_a_verb_there_is_a_panel_that_a_saved_notebook_keeps_as_text_and
             break
     (bundle,) = bundles
     assert set(bundle) == {"text/plain", "text/html", WIDGET}
-    assert "%dask_cluster up" in bundle["text/plain"]
+    assert "%dask_cluster shows it" in bundle["text/plain"]
     assert "<table>" in bundle["text/html"]
 
 

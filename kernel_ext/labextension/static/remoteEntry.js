@@ -2,7 +2,8 @@
 //
 // For every notebook:
 // - a kernel whose cluster is ready asks for its dashboards, and dask-labextension opens them beside the notebook;
-// - a restarted kernel whose notebook has a cluster loads our extension, which finds it again and says so in a line.
+// - a restarted kernel whose notebook has a cluster loads our extension, which finds it again and says so in a line;
+// - a sizing panel whose kernel is gone becomes the table that is saved of it.
 //
 // A kernel's message chooses the cluster, by its name, and nothing else: no command, address or code comes from it.
 (function () {
@@ -15,6 +16,7 @@
   const POLL = 200; // milliseconds
   const ANSWERS = 60000; // milliseconds that a dashboard may take to answer, and a cluster to be found again
   const SHOWN = 10000; // milliseconds that a line stays
+  const WIDGET = 'application/vnd.jupyter.widget-view+json';
 
   let share;
   const use = async name => {
@@ -90,8 +92,9 @@
     });
 
   const reattach = async ({ ask, tell }, context) => {
-    const { cluster } = await ask(`dask-dataproc/notebook?path=${encodeURIComponent(context.path)}`);
     const kernel = context.session?.kernel;
+    const notebook = new URLSearchParams({ path: context.path, kernel: kernel?.id ?? '' });
+    const { cluster } = await ask(`dask-dataproc/notebook?${notebook}`);
     if (!cluster || !kernel) {
       return;
     }
@@ -106,16 +109,43 @@
     };
   };
 
+  // A sizing panel without its kernel's widgets is shown as a saved notebook keeps it, as a table: Lab itself would show
+  // and log that a model is missing. What comes back is how to show each with its widgets, by their model.
+  const fold = panel => {
+    const folded = new Map();
+    for (const { outputs } of panel.content.model?.cells ?? []) {
+      for (let at = 0; at < (outputs?.length ?? 0); at++) {
+        const shown = outputs.get(at).toJSON();
+        if (shown.metadata?.[ID] && shown.data?.[WIDGET]) {
+          const { [WIDGET]: widget, ...data } = shown.data;
+          outputs.set(at, { ...shown, data });
+          folded.set(widget.model_id, () => outputs.set(at, shown));
+        }
+      }
+    }
+    return folded;
+  };
+
+  const unfold = async (context, folded) => {
+    await context.ready;
+    const kernel = folded.size && context.session?.kernel;
+    const { comms } = kernel ? (await kernel.requestCommInfo({ target_name: 'jupyter.widget' })).content : {};
+    folded.forEach((show, model) => comms?.[model] && show());
+  };
+
   const watch = (app, services, panel) => {
     const context = panel.sessionContext;
     let restarting = false;
+    panel.context.ready.then(() => unfold(context, fold(panel)));
     answer(app, services, panel, context.session?.kernel);
     context.kernelChanged.connect((_, { oldValue, newValue }) => {
       restarting = restarting && oldValue === newValue; // a restart is told as a change to the same kernel
       answer(app, services, panel, newValue);
     });
     context.statusChanged.connect((_, status) => {
-      if (status === 'idle' && restarting) {
+      if (status.endsWith('restarting')) {
+        fold(panel);
+      } else if (status === 'idle' && restarting) {
         reattach(services, context);
       }
       restarting = status.endsWith('restarting') || (restarting && status !== 'idle');
