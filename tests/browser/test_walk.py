@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
+from .axe import violations
 from .page import Page
 
 PANEL = ".dask-dataproc-panel"
@@ -70,6 +71,7 @@ def create_in_the_panel(day: Day) -> None:
     day.press("Create")
     day.says("start")
     day.says("3 of 3")
+    assert violations(day.page.tab, PANEL) == []
     (day.name,) = day.clusters() - before
     assert day.page.run("client.submit(sum, (40, 2)).result()").text == "42"
 
@@ -99,6 +101,7 @@ def cancel_a_second_creation(day: Day) -> None:
     day.faults.ask("slow-create", seconds=SLOW)
     day.press("Create")
     day.says("Coming up: boot")
+    assert violations(day.page.tab, PANEL) == []
     day.page.shot("walk-4-coming-up")
     day.press("Cancel")
     day.says("nothing of it is left")
