@@ -14,7 +14,9 @@ import re
 import sys
 import sysconfig
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 from .git_access import Git, GitError, git_for
 from .metadata import read_metadata
@@ -28,6 +30,8 @@ WHOLE = re.compile(r"not our ref|unadvertised object|dumb http")
 """What servers say that give away the tips of branches alone, or that cannot shorten history."""
 LOOK, FETCH, WRITE = 60.0, 300.0, 120.0
 """Seconds for the list of refs, for what is fetched, and for the files of the checkout."""
+NOTED = 5.0
+"""Seconds from a note's being there to its having been written."""
 
 
 def bootstrap(metadata: dict[str, str], place: Path = PLACE) -> str:
@@ -70,17 +74,27 @@ def _agreed(metadata: dict[str, str], git: Git, ref: str) -> str:
     file = f"{metadata['dask-staging'].rstrip('/')}/clusters/{metadata['dataproc-cluster-uuid']}/repository.json"
     filesystem, path = fsspec.core.url_to_fs(file)
     try:
-        found = json.loads(filesystem.cat_file(path))
+        found = _noted(filesystem, path)
     except FileNotFoundError:
         found = {"url": git.url, "ref": ref, "commit": _resolve(git, ref)}
         filesystem.makedirs(filesystem._parent(path), exist_ok=True)
         try:
             filesystem.pipe_file(path, json.dumps(found).encode(), mode="create")
         except FileExistsError:  # another node was first
-            found = json.loads(filesystem.cat_file(path))
+            found = _noted(filesystem, path)
     if not COMMIT.fullmatch(found["commit"]):
         raise GitError(f"git_ref: {file} names no commit")
     return found["commit"]
+
+
+def _noted(filesystem: Any, path: str) -> dict[str, str]:
+    """Return what the first node noted; on a plain file system its file is there a moment before what is in it."""
+    end = time.monotonic() + NOTED
+    while not (text := filesystem.cat_file(path)):
+        if time.monotonic() > end:
+            raise GitError(f"git_ref: {path} is empty")
+        time.sleep(0.01)
+    return json.loads(text)
 
 
 def _resolve(git: Git, ref: str) -> str:

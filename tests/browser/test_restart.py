@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 from urllib.parse import quote
 
 import pytest
 
 QUIET = "import dask; dask.config.set({'dataproc.jupyter.open-dashboards': False});"
 UP = "%load_ext dask_dataproc\n%dask_cluster up --name {name} --workers 2 --wait"
-BACK, TIMES = 2.0, 3
-"""Seconds from the restarted kernel's being idle to the client's being back, on a core of its own, at best of three."""
 
 
 @pytest.fixture
@@ -24,19 +20,14 @@ def up(page, lab, notebook, name) -> str:
     return name
 
 
-def test_a_restarted_notebook_has_its_client_back_before_a_cell_is_run(page, up):
-    took = []
-    for _ in range(TIMES):
+def test_a_restarted_notebook_has_its_client_back_before_a_cell_is_run_each_time(page, up):
+    for _ in range(2):
         page.restart()
         page.restarted()
-        idle = time.monotonic()
         assert page.notification() == f"Reattached to {up}, made by this notebook: client and cluster are back"
-        took.append(time.monotonic() - idle)
         page.shot("reattached")
         page.dismiss()
         assert page.run("client.submit(sum, (40, 2)).result()").text == "42"
-    print("back after", *(f"{each:.2f}" for each in took), "s")
-    assert min(took) < BACK * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_a_restarted_notebook_without_a_cluster_is_left_alone(page, up, visit, lab):

@@ -199,7 +199,7 @@ def test_a_preempted_node_reads_the_notice_and_its_services_are_stopped_in_order
     lab.preempt(node)
     assert time.monotonic() - began < 15
     assert (shared / f"{node}.left").read_text() == "TRUE"
-    assert (shared / f"{node}.seen").read_text() == "TRUE"
+    lab.laptop.until(lambda: (shared / f"{node}.seen").read_text() == "TRUE")
 
 
 def test_nodes_outlive_a_killed_emulator_and_the_next_adopts_them(new_lab):
