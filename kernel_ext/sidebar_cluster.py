@@ -61,8 +61,11 @@ class SidebarCluster:
 
     @property
     def dashboard_link(self) -> str:
-        """The path of its plots, through the Jupyter server; empty while there are none."""
-        return f"{self._base_url}proxy/dask-dataproc/{self.hand.name}/status" if self.hand.runs else ""
+        """The path of its plots, through the Jupyter server, which says itself whether there are any.
+
+        Never empty: the front end would look for plots of the Jupyter server itself.
+        """
+        return f"{self._base_url}proxy/dask-dataproc/{self.hand.name}/status"
 
     # -- what it calls
 

@@ -9,7 +9,10 @@ from dask_dataproc.clusters.cluster import DataprocCluster
 from dask_dataproc.clusters.config import resolve, setting
 from dask_dataproc.clusters.errors import DaskDataprocError
 from dask_dataproc.clusters.quote import quote
+from dask_dataproc.clusters.runs import usual_hours
 from dask_dataproc.clusters.standings import standings
+from dask_dataproc.magics.reach import Place
+from dask_dataproc.magics.size_verbs import read_history
 
 REFUSED = {
     "workers": ({"quotas": {"class": "standard"}}, {"workers": 5}),
@@ -17,7 +20,7 @@ REFUSED = {
     "disk": ({"quotas": {"class": "standard"}}, {"worker_disk_gb": 300}),
     "pool": ({"quotas": {"pool": 0}}, {}),
     "role": ({"quotas": {"roles": {"default": "data_scientist"}}}, {}),
-    "budget": ({"budgets": {"user": 0.5, "hard-stop": True}}, {"worker_machine": "n2-highmem-32"}),
+    "budget": ({"budgets": {"user": 0.0001, "hard-stop": True}}, {"worker_machine": "n2-highmem-32"}),
 }
 
 
@@ -27,7 +30,8 @@ def test_what_is_said_beforehand_is_what_up_says(laptop, case):
     with dask.config.set({f"dataproc.{section}": said for section, said in settings.items()}):
         spec = resolve({"name": f"t-quote-{case}"} | fields)
         stand = standings(spec.project, spec.region)
-        said = quote(spec, stand, None, quotas=setting("quotas"), budgets=setting("budgets")).refusal
+        usual = usual_hours(tuple(read_history(spec.workload, Place(spec.project, spec.region))))
+        said = quote(spec, stand, usual, quotas=setting("quotas"), budgets=setting("budgets")).refusal
         with pytest.raises(DaskDataprocError) as raised:
             DataprocCluster(spec)
     assert said is not None

@@ -115,6 +115,14 @@ class SidebarServer:
 
         return self.until(found)
 
+    def plots(self, model: dict[str, Any]) -> tuple[int, bytes]:
+        """What is answered to whom looks for plots behind a line's dashboard: status and body."""
+        link = model["dashboard_link"].removesuffix("status") + "individual-plots.json"
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(self.url.removesuffix(PREFIX) + link, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read()
+
     def scale(self, line: str, n: int) -> dict[str, Any]:
         """Press SCALE."""
         return self.ask("PATCH", f"/{line}", {"workers": n})
