@@ -11,7 +11,7 @@ import click
 from ..clusters.errors import DaskDataprocError, SpecError
 
 HOMES = {
-    "up": "cluster_verbs",
+    "up": "up_verb",
     "down": "cluster_verbs",
     "attach": "cluster_verbs",
     "scale": "cluster_verbs",

@@ -53,11 +53,12 @@ def test_down_gives_up_what_is_coming(laptop, live, faults, name):
     assert live.run("'client' in globals()").text == "False"
 
 
-def test_a_second_up_says_that_one_is_coming(live, faults, name):
+@pytest.mark.parametrize("another", ["up", "attach other"])
+def test_a_second_one_is_refused_while_one_is_coming(live, faults, name, another):
     faults.ask("slow-create", seconds=30)
     live.run(f"%dask_cluster up --name {name}")
-    assert live.run("%dask_cluster up").error.startswith("ClusterExists: one is coming up already: ")
-    live.run("%dask_cluster down")
+    assert live.run(f"%dask_cluster {another}").error.startswith("ClusterExists: one is coming up already: ")
+    assert "nothing of it is left" in live.run("%dask_cluster down --all").text
 
 
 def test_who_waits_for_a_cluster_that_fails_is_told_why_in_two_lines(laptop, live, faults, name):

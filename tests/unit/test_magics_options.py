@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dask_dataproc.clusters.spec import FIELDS
 from dask_dataproc.magics.cli import dataproc
-from dask_dataproc.magics.cluster_verbs import up
 from dask_dataproc.magics.options import DURATION, spec_options, typed_fields
+from dask_dataproc.magics.up_verb import up
 
 
 @click.command()
