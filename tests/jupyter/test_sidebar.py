@@ -64,7 +64,6 @@ def test_new_is_answered_at_once_with_a_line_that_says_how_far_it_is(laptop, ser
     cluster, _, said = model["name"].partition(" · ")
     assert said.startswith("creating")
     assert model["workers"] == 0
-    assert server.plots(model) == (204, b"")
     server.until(lambda: "creating: boot" in server.by_id(model["id"])["name"])
     model = server.ready(model["id"])
     assert model["name"] == cluster
@@ -73,6 +72,7 @@ def test_new_is_answered_at_once_with_a_line_that_says_how_far_it_is(laptop, ser
     assert model["scheduler_address"].startswith("tls://")
     assert model["dashboard_link"] == f"{PREFIX}proxy/dask-dataproc/{cluster}/status"
     assert server.plots(model)[0] == 200
+    assert server.plots({"dashboard_link": f"{PREFIX}proxy/dask-dataproc/no-such/status"}) == (204, b"")
     server.shutdown(model["id"])
     assert server.by_id(model["id"]) is None
     assert cluster not in laptop.clusters()
