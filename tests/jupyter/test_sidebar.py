@@ -59,6 +59,7 @@ def made(server) -> Iterator[dict[str, Any]]:
 
 
 def test_new_is_answered_at_once_with_a_line_that_says_how_far_it_is(laptop, server, faults):
+    remember({})  # on a laptop that others have used before
     faults.ask("slow-create", seconds=3.0)
     model = server.new()
     cluster, _, said = model["name"].partition(" · ")
