@@ -124,6 +124,7 @@ class Panel:
         remember(fields)
         self._coming = self._begin_up(spec, configured_names())
         self._pressed, self._failed = False, False
+        self._coming.listen(lambda _: self.beat.wake())  # the first phase is seen when it begins
         if self._cancelled:
             self._coming.cancel()
 
@@ -179,7 +180,8 @@ class Panel:
         if self._pressed and error is not None:  # it never came to a way up
             self._pressed = False
             self._to_form(line)
-        self.beat.wake()
+        if self._coming is None or error is not None:
+            self.beat.wake()
 
     # -- what is seen
 

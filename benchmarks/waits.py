@@ -1,6 +1,6 @@
 """What a person waits for in JupyterLab, seen in Chromium: Create to the first phase, a restart to `client` again.
 
-``python benchmarks/browser.py [--rounds 5]``: JupyterLab, tab and emulator are those of the tests; needs
+``python benchmarks/waits.py [--rounds 5]``: JupyterLab, tab and emulator are those of the tests; needs
 ``bash tests/browser/setup.sh``.
 """
 
