@@ -89,7 +89,8 @@ def test_a_scale_out_of_bounds_says_its_line_and_changes_nothing(live):
 
 
 @pytest.mark.parametrize("moment", ["at once", "boot"])
-def test_cancel_leaves_nothing(live, laptop, moment):
+def test_cancel_leaves_nothing(live, laptop, faults, moment):
+    faults.ask("slow-create", seconds=30)
     wait = "pass" if moment == "at once" else f"until(lambda: '{moment}' in panel.progress._line.value)"
     live.run("panel.form.controls['name'].input.value = 't-cancelled'; until(lambda: not panel._dirty)")
     live.run(f"panel.create.click(); {wait}\npanel.progress.cancel.click()")
