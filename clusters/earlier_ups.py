@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from .paths import private, state_dir
+from .paths import private, state_dir, write_whole
 from .phases import UP, Phase
 from .remaining import START
 from .spec import ClusterSpec
@@ -34,10 +33,7 @@ def keep_up(spec: ClusterSpec, phases: Iterable[Phase]) -> None:
             took[phase.name] = phase.seconds
     if "ready" not in took or not took.keys() & {"create", START}:
         return
-    file = _file(spec)
-    fresh = file.with_suffix(f".{os.getpid()}.new")
-    fresh.write_text(json.dumps([*earlier_ups(spec), took][-KEPT:]))
-    fresh.replace(file)
+    write_whole(_file(spec), json.dumps([*earlier_ups(spec), took][-KEPT:]))
 
 
 def _file(spec: ClusterSpec) -> Path:

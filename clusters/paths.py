@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -51,3 +52,10 @@ def private(folder: Path) -> Path:
         raise ConfigError(f"{folder} belongs to user {owner}, not to you", "export XDG_RUNTIME_DIR=$(mktemp -d)")
     folder.chmod(0o700)
     return folder
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Have the file at ``path`` say ``text``, whole or not at all, for the user alone (0600)."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".new", delete=False) as fresh:
+        fresh.write(text)
+    os.replace(fresh.name, path)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
-from .paths import state_dir
+from .paths import state_dir, write_whole
 
 Table = Mapping[str, Any]
 """data/prices.json as it is parsed; docs/prices.md says what its fields mean."""
@@ -45,9 +43,7 @@ def shipped() -> Table:
 def keep(table: Table) -> Path:
     """Write ``table`` where `current` finds it from now on, whole or not at all; return where."""
     file = _file()
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as written:
-        written.write(text(table))
-    os.replace(written.name, file)
+    write_whole(file, text(table))
     current.cache_clear()
     return file
 

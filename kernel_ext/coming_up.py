@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..clusters.sync import UNDO
+
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
     from ..clusters.phases import Phase
     from ..clusters.spec import ClusterSpec
 
 Listener = Callable[["Phase"], None]
-UNDO = 120.0
-"""Seconds that Ctrl-C waits for what was half done to be undone; a second Ctrl-C does not wait."""
 CLOSE = 2.0
 """Seconds that a client has to close whose scheduler has gone."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..clusters.errors import SpecError
-from ..clusters.paths import state_dir
+from ..clusters.paths import state_dir, write_whole
 from ..clusters.spec import FIELDS
 
 OF_A_PLACE = frozenset(
@@ -33,11 +32,7 @@ def last_spec() -> dict[str, Any]:
 
 def remember(given: Mapping[str, Any]) -> None:
     """Keep ``given``, fields of a cluster as a person gave them, whole or not at all."""
-    path = _path()
-    fresh = path.with_suffix(f".{os.getpid()}.new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(_kept(given)))
-    fresh.replace(path)
+    write_whole(_path(), json.dumps(_kept(given)))
 
 
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import json
-import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..clusters.paths import private, state_dir
+from .held_file import HeldFile, read_record
 
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
@@ -54,7 +52,7 @@ class Own:
         return cls(cluster.name, cluster.uuid, spec.project, spec.region, keep, names, cluster.key, kernel)
 
 
-class NotebookRecord:
+class NotebookRecord(HeldFile):
     """The file of one notebook, held by one kernel at a time.
 
     Two kernels of the same notebook (two servers, a copy of the tab) cannot both have it: the first locks it for as
@@ -68,33 +66,21 @@ class NotebookRecord:
     """
 
     def __init__(self, notebook: str):
-        self.path = record_path(notebook)
-        self._lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.ours = self._claim()
+        super().__init__(record_path(notebook))
 
     def read(self) -> Own | None:
         """Return what the last kernel left; None if nothing, or nothing that can be read."""
-        return _read(self.path) if self.ours else None
+        return read_record(Own, self.path) if self.ours else None
 
     def write(self, own: Own) -> None:
         """Leave ``own`` for the next kernel, whole or not at all."""
         if self.ours:
-            fresh = self.path.with_suffix(".new")
-            fresh.touch(mode=0o600)
-            fresh.write_text(json.dumps(asdict(own)))
-            fresh.replace(self.path)
+            self._keep(own)
 
     def clear(self) -> None:
         """Leave nothing."""
         if self.ours:
             self.path.unlink(missing_ok=True)
-
-    def _claim(self) -> bool:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def left_for(notebook: str, kernel: str = "") -> Own | None:
@@ -105,7 +91,7 @@ def left_for(notebook: str, kernel: str = "") -> Own | None:
     path = record_path(notebook)
     if not path.exists():
         path = _left_by(kernel) or path
-    return _read(path)
+    return read_record(Own, path)
 
 
 def adopt(notebook: str, kernel: str) -> bool:
@@ -130,11 +116,4 @@ def record_path(notebook: str) -> Path:
 
 def _left_by(kernel: str) -> Path | None:
     found = (state_dir() / "sessions").glob("*.json")
-    return next((path for path in found if kernel and (own := _read(path)) and own.kernel == kernel), None)
-
-
-def _read(path: Path) -> Own | None:
-    try:
-        return Own(**json.loads(path.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
+    return next((path for path in found if kernel and (own := read_record(Own, path)) and own.kernel == kernel), None)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..clusters.paths import private, state_dir
+from .held_file import HeldFile, read_record
 
 FOLDER = "sidebar"
 
@@ -34,10 +33,8 @@ class Made:
     ready: bool = False
 
 
-class MadeFile:
+class MadeFile(HeldFile):
     """The record of one, held by one server at a time, which keeps the cluster's lease.
-
-    The operating system lets go of it however that server ends.
 
     Parameters
     ----------
@@ -45,23 +42,18 @@ class MadeFile:
     """
 
     def __init__(self, path: Path):
-        self._path = path
-        self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.ours = self._claim()
-        self.made = _read(path)
+        super().__init__(path)
+        self.made = read_record(Made, path)
 
     def write(self, made: Made) -> None:
         """Leave ``made`` for the next server, whole or not at all."""
-        fresh = self._path.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(asdict(made)))
-        fresh.replace(self._path)
+        self._keep(made)
         self.made = made
 
     def clear(self) -> None:
         """Leave nothing."""
-        self._path.unlink(missing_ok=True)
-        self._path.with_suffix(".lock").unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+        self.path.with_suffix(".lock").unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
@@ -69,13 +61,6 @@ class MadeFile:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-    def _claim(self) -> bool:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def begun(made: Made) -> MadeFile:
@@ -98,14 +83,7 @@ def left() -> list[MadeFile]:
 
 def all_made() -> list[Made]:
     """Return what all the records say, whoever holds them."""
-    return [made for path in sorted(_folder().glob("*.json")) if (made := _read(path)) is not None]
-
-
-def _read(path: Path) -> Made | None:
-    try:
-        return Made(**json.loads(path.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
+    return [made for path in sorted(_folder().glob("*.json")) if (made := read_record(Made, path)) is not None]
 
 
 def _folder() -> Path:
