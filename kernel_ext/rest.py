@@ -6,11 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.base.handlers import APIHandler
-from jupyter_server.utils import url_path_join
 from tornado import web
 
 from ..clusters.errors import DaskDataprocError
-from .server import PLACE, SETTING, Side
+from .server import SETTING, Side, dashboard_path
 
 if TYPE_CHECKING:
     from ..clusters.record import ClusterRecord
@@ -47,7 +46,7 @@ def told(record: ClusterRecord, base_url: str) -> dict[str, Any]:
         "created": record.created,
         "lease_expires": record.lease_expires,
         "price_per_hour": price_of(record),
-        "dashboard": url_path_join(base_url, PLACE, record.name, "status") if record.alive else None,
+        "dashboard": dashboard_path(base_url, record.name) if record.alive else None,
         "gateway": record.gateway,
     }
 

@@ -56,6 +56,11 @@ class Side:
         return Targets(self.aside, self.known)
 
 
+def dashboard_path(base_url: str, name: str) -> str:
+    """Return the path of the dashboard of cluster ``name`` at a Jupyter server."""
+    return f"{base_url}{PLACE}/{name}/status"
+
+
 def begin(app: Any) -> None:
     """Have ``app``, a running ``ServerApp``, answer for us."""
     from . import notebook_handler, proxy, rest
@@ -77,4 +82,4 @@ def tell_kernels(base_url: str) -> None:
     inherited = BASE_URL in os.environ  # from a Jupyter server in whose terminal this one was started
     os.environ[BASE_URL] = base_url
     if inherited or not dask.config.get("dataproc.dashboard-link", ""):
-        os.environ[LINK] = f"{base_url}{PLACE}/{{name}}/status"
+        os.environ[LINK] = dashboard_path(base_url, "{name}")

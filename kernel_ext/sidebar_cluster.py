@@ -12,6 +12,7 @@ from ..clusters.errors import ClusterBusy, ClusterFailed
 from ..clusters.permissions import OTHERS, require
 from ..clusters.sizes import adaptable
 from .aside import Aside
+from .server import dashboard_path
 from .sidebar_hand import Hand
 from .sidebar_words import Bounds, coming, failed, line_of
 
@@ -65,7 +66,7 @@ class SidebarCluster:
 
         Never empty: the front end would look for plots of the Jupyter server itself.
         """
-        return f"{self._base_url}proxy/dask-dataproc/{self.hand.name}/status"
+        return dashboard_path(self._base_url, self.hand.name)
 
     # -- what it calls
 
