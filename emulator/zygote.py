@@ -18,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ ORPHAN = 900.0
 """Seconds that a machine goes on with no emulator answering: long enough for it to be started again and adopt them."""
 NANNY_POLL = 0.005
 """Seconds between a nanny's looks at whether its worker is up; Dask's 0.05 s would be felt here."""
+FORK = 1.0
+"""Seconds at most that a machine's loop stands still for a fork."""
 CALM: dict[str, Any] = {
     "distributed.worker.profile.interval": "100ms",
     "distributed.worker.memory.monitor-interval": "500ms",
@@ -91,6 +94,24 @@ def _warm_up() -> None:
     # worker holds the pipe that would say that the program has begun. It is remembered, so nobody runs it any more.
     platform.processor()
     importlib.import_module("distributed.nanny").WorkerProcess._init_msg_interval = NANNY_POLL
+    _fork_workers_at_rest(importlib.import_module("distributed.process").AsyncProcess)
+
+
+def _fork_workers_at_rest(process: Any) -> None:
+    """Have a machine's loop stand still while a thread of Dask's forks a worker.
+
+    A scheduler beside it may be in the middle of a handshake: the worker would wait for OpenSSL's lock without end.
+    """
+    start, forked = process.start, threading.Event()
+    os.register_at_fork(after_in_parent=forked.set)
+
+    def start_at_rest(self: Any) -> Any:
+        forked.clear()
+        started = start(self)
+        forked.wait(FORK)
+        return started
+
+    process.start = start_at_rest
 
 
 def _import(*modules: str) -> None:

@@ -130,7 +130,8 @@ def test_what_is_asked_of_a_cluster_that_is_being_created_is_done_when_it_is_rea
     line = server.new()["id"]
     server.scale(line, 3)
     server.until(lambda: server.by_id(line)["workers"] == 3)
-    assert laptop.clusters()[server.ready(line)["name"]].total_workers == 3
+    made = server.ready(line)["name"]
+    laptop.until(lambda: laptop.clusters()[made].total_workers == 3)
     server.shutdown(line)
     faults.ask("slow-create", seconds=0.5)
     line = server.new()["id"]

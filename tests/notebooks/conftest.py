@@ -56,6 +56,13 @@ class Kernel:
             elif kind == "error":
                 ran.error = "\n".join(content["traceback"])
 
+    def hear(self, words: str) -> None:
+        """Wait until it has said ``words``, in whichever cell's name."""
+        while words not in self.said:
+            message = self.client.get_iopub_msg(timeout=WAIT)
+            if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+                self.said += message["content"]["text"]
+
     def interrupt(self, code: str, when: str) -> Ran:
         """Run a cell, and interrupt it as Jupyter's button does once it has shown ``when``."""
         asked, ran = self.client.execute(code), Ran()
