@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
 TPCHGEN = str(Path(sys.executable).with_name("tpchgen-cli"))
@@ -85,6 +87,17 @@ def test_graph_ranks_as_the_matrix_does(pairs):
     best = ranks[ranks.index.str.startswith("supplier")].nlargest(5)
     shown = [float(line.split()[-1]) for line in said("graph", "rank = pagerank").splitlines()[2:]]
     assert shown == pytest.approx(list(best), abs=2e-5)
+
+
+def test_training_comes_near_the_best_that_can_be_known(tables):
+    """TPC-H draws the days on the way evenly: who is late is best told by the days that were left when it was shipped."""
+    joined = tables["lineitem"].merge(tables["orders"], left_on="l_orderkey", right_on="o_orderkey")
+    joined = joined[joined.o_orderdate >= date(1997, 1, 1)]
+    left = pd.to_datetime(joined.l_commitdate) - pd.to_datetime(joined.l_shipdate)
+    best = roc_auc_score(joined.l_receiptdate > joined.l_commitdate, -left.dt.days)
+    metrics = ast.literal_eval(said("ml_training", "accuracy_score(").strip())
+    assert best - 0.01 < metrics["auc"] <= best + 0.001
+    assert metrics["accuracy"] > 0.9
 
 
 def test_etl_cleans_what_is_dirty(laptop, tmp_path):
