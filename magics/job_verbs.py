@@ -63,9 +63,9 @@ def submit(
     place: Place,
     **fields: Any,
 ) -> None:
-    """Run a function as a job on a cluster's master, and show its output as it comes.
+    """Run a function as a job on a cluster's master.
 
-    Ctrl-C cancels it; a second one does not wait for that. The exit status is the job's. Without CLUSTER it is the
+    Shows its output as it comes. Ctrl-C cancels it; a second one does not wait for that. The exit status is the job's. Without CLUSTER it is the
     notebook's own or your only one; with --workers, --spec or another field it is a new one, deleted afterwards.
     """
     from ..clusters.job_config import JobSpec

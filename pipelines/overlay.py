@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 from ..clusters.errors import PackageError
 from .lockfile import Lock, from_pylock, read_lock
 
+FOLDER = re.compile(r"^(--find-links|-f)[ =]+(?![\w+]+://)(.+)$", re.MULTILINE)
+"""A folder of packages, which is the repository's where it is relative."""
 LIMIT = 600.0
 """Seconds that uv may take."""
 
@@ -63,7 +65,7 @@ def _install(lock: Lock, folder: Path, checkout: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
         file, new = Path(temporary) / "requirements.txt", Path(temporary) / "packages"
-        file.write_text(lock.text)
+        file.write_text(FOLDER.sub(lambda found: f"{found[1]} {checkout / found[2]}", lock.text))
         options = ("--quiet", "--no-deps", "--require-hashes", "--python", sys.executable, "--target", str(new))
         _uv(["pip", "install", *options, "--requirements", str(file)], checkout, f"packages {', '.join(lock.names)}")
         try:
