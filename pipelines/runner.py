@@ -35,7 +35,8 @@ class DaskRunner:
     worker_vcores : int
         Least vCPUs of a worker's machine; locally, threads of a worker.
     min_workers, max_workers : int
-        Between which the number of workers adapts. On a master only YARN's containers do: machines are not a job's.
+        Between which the number of workers adapts; 0 is a single node, which does not. On a master only YARN's
+        containers adapt: machines are not a job's.
     local : bool
         Workers on this machine, as many and as large as it has room for.
     git_repo, git_ref, git_secret : str, optional
@@ -137,7 +138,7 @@ class DaskRunner:
 
         made: Any = DataprocCluster(self.spec_fields() | self._spec, **self._place)
         with made as cluster, cluster.get_client() as client:
-            if self.min_workers < self.max_workers:
+            if 0 < cluster.spec.workers and self.min_workers < self.max_workers:
                 cluster.adapt()
             yield client, cluster.spec.staging
 
