@@ -62,7 +62,7 @@ class JobCalls:
         try:
             return await self._ask(f"job {job_id} in {self.project}/{self.region}", call)
         except ClusterNotFound:
-            raise JobNotFound(f"no job {job_id} in {self.project}/{self.region}", "dask dataproc jobs") from None
+            raise JobNotFound(f"no job {job_id} in {self.project}/{self.region}", "%dask_cluster jobs") from None
 
     def _jobs(self) -> Any:
         from google.cloud.dataproc_v1 import JobControllerAsyncClient

@@ -65,8 +65,9 @@ def submit(
 ) -> None:
     """Run a function as a job on a cluster's master.
 
-    Shows its output as it comes. Ctrl-C cancels it; a second one does not wait for that. The exit status is the job's. Without CLUSTER it is the
-    notebook's own or your only one; with --workers, --spec or another field it is a new one, deleted afterwards.
+    Shows its output as it comes. Ctrl-C cancels it; a second one does not wait for that. The exit status is the job's.
+    Without CLUSTER it is the notebook's own or your only one; with --workers, --spec or another field it is a new one,
+    deleted afterwards.
     """
     from ..clusters.job_config import JobSpec
 
@@ -145,10 +146,12 @@ def _cluster(front: Front, name: str, place: Place, own: dict[str, Any]) -> Iter
     spec = spec.replace(idle_time=spec.lifetime)
     with front.progress() as progress:
         cluster: Any = DataprocCluster(spec, on_phase=progress)
-    with cluster:
-        front.say(f"{cluster.name} is up for this job")
+    front.say(f"{cluster.name} is up for this job")
+    try:
         yield cluster.name
-    front.say(f"{cluster.name} is deleted")
+    finally:
+        cluster.close()
+        front.say(f"{cluster.name} is deleted")
 
 
 def _run(

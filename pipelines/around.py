@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from ..clusters.errors import ClusterFailed
 from ..clusters.spec import ClusterSpec
 from ..clusters.sync import run
 from ..init_actions import connection
-from ..init_actions.metadata import read_metadata
+from .node import node
 
 WAIT = 120.0
 """Seconds until the head has to have said where it is: the cluster ran before the job began."""
@@ -32,31 +31,18 @@ def surrounding(minimum: int, maximum: int) -> Iterator[tuple[Client, str]]:
     ClusterFailed
         This machine is no node of such a cluster, or its scheduler does not answer.
     """
-    metadata = _metadata()
+    metadata = node()
     spec = ClusterSpec.from_dict(json.loads(metadata.get("dask-spec", "{}")))
     try:
         found = run(connection.wait_for(connection.connection_url(metadata), WAIT))
     except TimeoutError as error:
-        raise ClusterFailed(f"the cluster around this job: {error}", "dask dataproc logs") from None
+        raise ClusterFailed(f"the cluster around this job: {error}", "%dask_cluster logs") from None
     with (
         lent(workload_config(spec)),
         Client(found["scheduler"], security=connection.security(found)) as client,
         _adapting(client, minimum, maximum),
     ):
         yield client, metadata["dask-staging"]
-
-
-def _metadata() -> dict[str, str]:
-    """Return what this node knows of itself; a storage that is not Google's is used from now on."""
-    try:
-        metadata = read_metadata()
-        connection.connection_url(metadata)
-    except (OSError, KeyError) as error:
-        raise ClusterFailed(f"the cluster around this job: this is no node of one: {error!r}", "local=True") from error
-    if storage := metadata.get("dask-storage-endpoint"):
-        os.environ.setdefault("STORAGE_EMULATOR_HOST", storage)
-        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    return metadata
 
 
 @contextmanager

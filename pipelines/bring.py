@@ -29,7 +29,7 @@ def repository(url: str, ref: str = "", secret: str = "") -> list[Bundle]:
     folder, commit = check_out(url, ref, secret, place() / "checkouts")
     inside = tuple("" if root == folder else root.name for root in roots(folder))
     found = [Bundle(CODE, commit, str(folder), inside, url)]
-    packages = overlay(folder, place() / "packages")
+    packages = overlay(folder)
     if packages:
         found.append(Bundle(PACKAGES, packages.name, str(packages), source=url))
     arrive(reversed(found))  # the code comes first on the path

@@ -138,7 +138,7 @@ class DaskRunner:
 
         made: Any = DataprocCluster(self.spec_fields() | self._spec, **self._place)
         with made as cluster, cluster.get_client() as client:
-            if 0 < cluster.spec.workers and self.min_workers < self.max_workers:
+            if cluster.spec.workers > 0 and self.min_workers < self.max_workers:
                 cluster.adapt()
             yield client, cluster.spec.staging
 

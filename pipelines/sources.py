@@ -48,7 +48,7 @@ def check_out(url: str, ref: str, secret: str, place: Path) -> tuple[Path, str]:
     except SecretError as error:
         raise ConfigError(f"git_secret: {error}") from None
     except GitError as error:
-        raise ConfigError(str(error), "git ls-remote URL") from None
+        raise ConfigError(str(error), f"git ls-remote {url}") from None
     return folder, commit
 
 

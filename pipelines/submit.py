@@ -168,7 +168,7 @@ class JobRun:
                 async with asyncio.timeout(timeout):
                     record = await self._ended(service, heard)
             except TimeoutError:
-                raise WaitTimeout(f"job {self.id}: runs on after {timeout:g} s", "dask dataproc jobs") from None
+                raise WaitTimeout(f"job {self.id}: runs on after {timeout:g} s", "%dask_cluster jobs") from None
             except asyncio.CancelledError:
                 if cancelling:
                     await self._called_off(service, heard)
@@ -176,7 +176,7 @@ class JobRun:
         if record.state != "DONE":
             why = heard.last or record.detail.strip().partition("\n")[0]
             raise JobFailed(
-                f"job {self.id} is {record.state}: {why}", f"dask dataproc jobs {record.cluster}", status=record.status
+                f"job {self.id} is {record.state}: {why}", f"%dask_cluster jobs {record.cluster}", status=record.status
             )
         return record
 
