@@ -9,14 +9,18 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
 
 import psutil
 import pytest
+from uv import find_uv_bin
 
+from dask_dataproc import PackageError
 from dask_dataproc.init_actions import job as node_job
+from dask_dataproc.pipelines import overlay
 
 RUNNER = [sys.executable, node_job.__file__]
 JOBS = """
@@ -252,3 +256,46 @@ def test_a_lock_that_is_none_or_does_not_hold_stops_the_job_in_one_line(run, rep
     assert ran.returncode == 1
     assert ran.stderr.startswith("PackageError: packages trial-lib: cannot be installed: ")
     assert "ash mismatch" in ran.stderr
+
+
+UV_LOCK = """version = 1
+requires-python = ">=3.11"
+
+[[package]]
+name = "etl"
+version = "1"
+source = { virtual = "." }
+dependencies = [{ name = "trial-lib" }]
+
+[package.metadata]
+requires-dist = [{ name = "trial-lib" }]
+
+[[package]]
+name = "trial-lib"
+version = "1.0"
+source = { registry = "http://127.0.0.1/simple" }
+wheels = [{ url = "http://127.0.0.1/trial_lib-1.0-py3-none-any.whl", hash = "sha256:HASH", size = 1 }]
+"""
+
+
+def test_a_uv_lock_is_read_as_uv_has_it(tmp_path):
+    about = '[project]\nname = "etl"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["trial-lib"]\n'
+    (tmp_path / "pyproject.toml").write_text(about)
+    (tmp_path / "uv.lock").write_text(UV_LOCK.replace("HASH", "0" * 64))
+    assert overlay._lock(tmp_path).lines == (f"trial-lib==1.0      --hash=sha256:{'0' * 64}",)
+
+
+def test_a_node_whose_python_has_no_uv_takes_the_one_in_staging(tmp_path, monkeypatch):
+    (tmp_path / "nodes").mkdir()
+    (tmp_path / "nodes" / overlay.UV).symlink_to(find_uv_bin())
+    about = {"dask-staging": "x", "dataproc-cluster-uuid": "u", "dask-nodes": f"file://{tmp_path}/nodes"}
+    (tmp_path / "metadata.json").write_text(json.dumps(about))
+    monkeypatch.setenv("NODE_METADATA", str(tmp_path / "metadata.json"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "uv", None)
+    said = subprocess.run([overlay._program(), "--version"], check=True, capture_output=True, text=True)
+    assert said.stdout.startswith("uv ")
+    (tmp_path / f"dask-dataproc-{os.getuid()}/uv").unlink()
+    (tmp_path / "nodes" / overlay.UV).unlink()
+    with pytest.raises(PackageError, match="uv: there is none here, and none in staging"):
+        overlay._program()
