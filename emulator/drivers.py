@@ -26,8 +26,8 @@ JOB_FILE = "file:///opt/dask-dataproc/job.py"
 """What install-dask.sh puts on a node; here it is the same file of the package, run by the emulator's own Python."""
 GRACE = 10.0
 """Real seconds from SIGTERM to SIGKILL when a job is cancelled."""
-SHELL = '"$@"; echo $? >"$0"'
-"""Leaves the exit status in a file, so that a server started later knows it too."""
+SHELL = 'trap : TERM; "$@"; echo $? >"$0"'
+"""Leaves the exit status in a file, so that a server started later knows it too; SIGTERM is the driver's to answer."""
 
 
 class DriverError(Exception):

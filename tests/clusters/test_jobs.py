@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from click.testing import CliRunner, Result
 
 import dask_dataproc
 from dask_dataproc import DaskRunner, JobFailed, JobNotFound, SpecError, WaitTimeout
+from dask_dataproc.magics.cli import dataproc
 from dask_dataproc.pipelines.submit import JobRun, list_jobs, submit
 
 DASK = Path(sys.executable).with_name("dask")
@@ -36,6 +38,13 @@ def until(file: str):
     while not os.path.exists(file):
         time.sleep(0.02)
     print("seen")
+
+def hold(file: str):
+    try:
+        until(file)
+    finally:
+        print("held", flush=True)
+        until(file)
 
 def fail():
     raise ValueError("seven is no date")
@@ -72,10 +81,11 @@ def terminal(laptop, cluster, script, tmp_path):
 
 
 @pytest.fixture
-def dask(laptop, tmp_path):
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | laptop.environment
-        return subprocess.run([DASK, "dataproc", *words], env=environment, cwd=tmp_path, capture_output=True, text=True)
+def dask(laptop):
+    """Run a verb in this process, which has imported what it needs."""
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(dataproc, list(words))
 
     return run
 
@@ -111,18 +121,33 @@ def test_ctrl_c_cancels_the_job_and_waits_until_it_is_cancelled(laptop, terminal
     assert "Traceback" not in child.before
 
 
-def test_a_job_that_fails_says_why_in_one_line_and_its_status_is_the_commands(laptop, terminal, cluster, dask):
-    child = terminal("fail")
-    child.expect_exact("JobFailed: job")
-    child.expect(r"is ERROR: ValueError: seven is no date")
+def test_a_job_that_fails_says_why_in_one_line_and_its_status_is_the_commands(laptop, terminal, cluster, script, dask):
+    job = submit(script.stem, "fail", cluster=cluster.name, file=script)
+    child = terminal("total", "--set", "n=many")
+    child.expect_exact("SpecError: --n: 'many' given, allowed is int")
+    child.expect(r"JobFailed: job \S+ is ERROR: SpecError: --n: 'many' given, allowed is int")
     child.expect(pexpect.EOF)
-    assert child.wait() == 1
-    refused = terminal("total", "--set", "n=many")
-    refused.expect_exact("SpecError: --n: 'many' given, allowed is int")
-    refused.expect(pexpect.EOF)
-    assert refused.wait() == 2
+    assert child.wait() == 2
+    with pytest.raises(JobFailed, match=f"job {job.id} is ERROR: ValueError: seven is no date") as failed:
+        job.wait(WAIT)
+    assert failed.value.status == 1
     listed = [line.split() for line in dask("jobs", cluster.name).stdout.splitlines()]
     assert [line[1] for line in listed[:3]] == ["state", "ERROR", "ERROR"]
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_first(laptop, terminal, tmp_path):
+    child = terminal("hold", "--set", f"file={tmp_path / 'go'}")
+    child.expect_exact("begun")
+    said = child.before
+    child.sendintr()
+    child.expect_exact("held")
+    child.sendintr()
+    child.expect(r"Job \S+ is CANCEL_STARTED")
+    child.expect(pexpect.EOF)
+    assert child.wait() == 130
+    assert "Traceback" not in child.before
+    (tmp_path / "go").touch()
+    laptop.until(lambda: state(said) == "CANCELLED")
 
 
 class Repository:
@@ -203,7 +228,7 @@ def test_a_job_may_be_left_found_again_and_cancelled(laptop, cluster, script, tm
 def test_a_job_gets_a_cluster_of_its_own_which_is_deleted(laptop, dask, script):
     before = set(laptop.clusters())
     ran = dask("submit", "--workers", "0", "--file", str(script), "--job-function", "total", "--set", "n=20")
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.output
     assert ran.stdout == f"dask-dataproc-result: {TOTAL}\n"
     assert set(laptop.clusters()) == before
 
