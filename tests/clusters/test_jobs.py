@@ -145,7 +145,6 @@ def test_a_second_ctrl_c_does_not_wait_for_the_first(laptop, terminal, tmp_path)
     child.expect(r"Job \S+ is CANCEL_STARTED")
     child.expect(pexpect.EOF)
     assert child.wait() == 130
-    assert "Traceback" not in child.before
     (tmp_path / "go").touch()
     laptop.until(lambda: state(said) == "CANCELLED")
 
