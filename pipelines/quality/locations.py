@@ -10,6 +10,10 @@ import re
 from ...clusters.fields import refusal
 
 STAGED, REPORTS = "_staged", "_quality"
+MANIFEST = "_published.json"
+"""In what is published: where it comes from and, of objects, which files it is."""
+SUPERSEDED = "_superseded.json"
+"""In what is to be removed: the id of what was published in its place, or from it."""
 _RUN = re.compile(r"[A-Za-z0-9][\w.+:@=-]{0,250}", re.ASCII)
 
 

@@ -297,7 +297,9 @@ def _read(kind: type[Kind], given: Any, at: str) -> Kind:
     for name in given:
         if name not in fields:
             raise unknown(f"{at_field}{name}", [f"{at_field}{each}" for each in fields], "rule")
-    read = {f.name: f.metadata["read"](given[n], f"{at_field}{n}") for n, f in fields.items() if given.get(n) is not None}
+    read = {
+        f.name: f.metadata["read"](given[n], f"{at_field}{n}") for n, f in fields.items() if given.get(n) is not None
+    }
     made = kind(**read)
     _check(made, at)
     return made
