@@ -131,7 +131,12 @@ def key_counts(part: Frame, columns: tuple[str, ...], hashes: Any) -> Frame:
     """Return the keys of a partition that have one of ``hashes``, and how often each occurs."""
     found = hashed(part, columns)
     chosen = part.loc[found.index[found.isin(hashes)], list(columns)]
-    keys = pd.DataFrame({name: plain(chosen[name]).astype(str) for name in columns})
+    keys = pd.DataFrame({name: plain(chosen[name]).map(_text) for name in columns})
     keys["hash"] = found[chosen.index]
     counts: Any = keys.groupby([*columns, "hash"], observed=True).size()
     return counts.reset_index(name="rows")
+
+
+def _text(value: Any) -> str:
+    """Return one text for a whole number and the float it equals."""
+    return str(int(value)) if isinstance(value, float) and abs(value) <= WIDEST and value == int(value) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ TEXT = 200
 """Characters of a value that a report shows."""
 WIDE = 40
 """Columns of a row that a report shows."""
+_importing = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -94,8 +96,7 @@ def broken(part: Frame, rule: ValueRule) -> pd.Index:
 
 def check_of(rule: ValueRule, values: Series) -> Any:
     """Return pandera's check for a rule."""
-    from pandera.pandas import Check
-
+    Check = _pandera().Check
     match rule.kind:
         case "min":
             return Check.ge(_like(rule.asked, rule.type, values))
@@ -107,6 +108,12 @@ def check_of(rule: ValueRule, values: Series) -> Any:
             return Check.str_length(rule.asked.min, rule.asked.max)
         case _:
             return Check(lambda texts: texts.str.fullmatch(rule.asked))
+
+
+def _pandera() -> Any:
+    """Return pandera; one thread of a worker imports it, as two at once stop each other."""
+    with _importing:
+        return import_module("pandera.pandas")
 
 
 def _like(value: Any, type: str, values: Series) -> Any:
@@ -144,8 +151,7 @@ def schema_broken(part: Frame, name: str) -> tuple[pd.Index, str]:
 
     What breaks it as a whole, as a missing column, counts as a row.
     """
-    from pandera.errors import SchemaErrors
-
+    SchemaErrors = _pandera().errors.SchemaErrors
     try:
         _named(name).validate(part, lazy=True)
     except SchemaErrors as error:
@@ -160,7 +166,8 @@ def _named(name: str) -> Any:
     module, _, attribute = name.partition(":")
     if "" not in sys.path:
         sys.path.append("")  # as `python -m` has it: rules of one's own lie in the working folder
-    return getattr(import_module(module), attribute)
+    with _importing:
+        return getattr(import_module(module), attribute)
 
 
 def shown(rows: Frame, first: tuple[str, ...]) -> list[dict[str, Any]]:
