@@ -110,9 +110,8 @@ def _verify(data: Dataset, plan: Plan, found: Looked) -> None:
         if not 0 < said.keys <= EXACT:
             continue
         columns = plan.unique[rule]
-        frame = data.frame()[list(columns)]
-        parts = [frame.partitions[place].to_delayed()[0] for place in said.where]
-        (counts,) = compute([delayed(key_counts)(part, columns, said.hashes) for part in parts])
+        parts = data.frame()[list(columns)].to_delayed()
+        (counts,) = compute([delayed(key_counts)(parts[place], columns, said.hashes) for place in said.where])
         total = pd.concat(counts).groupby([*columns, "hash"])["rows"].sum().reset_index()
         again = total[total["rows"] > 1]
         hashes = again["hash"].to_numpy("uint64")
@@ -127,11 +126,11 @@ def samples(data: Dataset, plan: Plan, found: Looked, most: int) -> dict[str, li
             wanted.setdefault(place, []).append(rule)
     if not wanted:
         return {}
-    frame = _alike(data)
+    parts = _alike(data).to_delayed()
     keys = {rule: said.hashes[:most] for rule, said in found.repeats.items()}
     values = {rule: said.values for rule, said in found.absent.items()}
     made = [
-        delayed(rows_of)(frame.partitions[place].to_delayed()[0], plan, rules, keys, values, most)
+        delayed(rows_of)(parts[place], plan, rules, keys, values, most)
         for place, rules in wanted.items()
     ]
     rows: dict[str, list[dict[str, Any]]] = {}
