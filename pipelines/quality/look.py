@@ -129,10 +129,7 @@ def samples(data: Dataset, plan: Plan, found: Looked, most: int) -> dict[str, li
     parts = _alike(data).to_delayed()
     keys = {rule: said.hashes[:most] for rule, said in found.repeats.items()}
     values = {rule: said.values for rule, said in found.absent.items()}
-    made = [
-        delayed(rows_of)(parts[place], plan, rules, keys, values, most)
-        for place, rules in wanted.items()
-    ]
+    made = [delayed(rows_of)(parts[place], plan, rules, keys, values, most) for place, rules in wanted.items()]
     rows: dict[str, list[dict[str, Any]]] = {}
     for each in compute(*made):
         for rule, some in each.items():

@@ -77,7 +77,7 @@ def html_of(summary: Mapping[str, Any]) -> str:
 def _facts(summary: Mapping[str, Any]) -> str:
     at = datetime.fromtimestamp(summary["at"], UTC)
     files = f"{summary['files']:,} {_text(summary['format'])} file{'' if summary['files'] == 1 else 's'}"
-    size = f"{summary['bytes'] / 1e6:,.1f} MB"
+    size = f"{summary['bytes'] / 1e6:,.1f} MB" if summary["bytes"] >= 1e6 else f"{summary['bytes'] / 1e3:,.1f} kB"
     return (
         f"{summary['rows']:,} rows in {files} of {size}, looked at {at:%Y-%m-%d %H:%M} UTC in {summary['seconds']:g} s"
     )
