@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         DashboardRefused,
         DaskDataprocError,
         EmulatorError,
+        GateClosed,
         InputError,
         JobFailed,
         JobNotFound,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         PackageError,
         PermissionDenied,
         PriceUnknown,
+        QualityError,
         QuotaExceeded,
         ServiceError,
         SpecError,
@@ -76,6 +78,8 @@ __all__ = [
     "WaitTimeout",
     "EmulatorError",
     "CheckpointError",
+    "QualityError",
+    "GateClosed",
     "NotebookError",
 ]
 
