@@ -113,6 +113,21 @@ def kernel_environment() -> Environment:
     return made
 
 
+def notebook_environment() -> Environment:
+    """Return the whole of this kernel's environment, the notebook's side included: what a kernel elsewhere is made of.
+
+    Raises
+    ------
+    ConfigError
+        A setting under ``dataproc.packages`` is wrong.
+    PackageError
+        A package cannot travel.
+    """
+    settings, found = environment_settings(), installed()
+    names = frozenset(name for name, dist in found.items() if not dist.of_system) - settings.exclude
+    return assemble(found, Selection(names), settings, configured())
+
+
 def environment_settings() -> Settings:
     """Return the settings.
 
