@@ -21,12 +21,14 @@ if TYPE_CHECKING:
         DashboardRefused,
         DaskDataprocError,
         EmulatorError,
+        GateClosed,
         InputError,
         NoDashboard,
         NotebookError,
         PackageError,
         PermissionDenied,
         PriceUnknown,
+        QualityError,
         QuotaExceeded,
         ServiceError,
         SpecError,
@@ -70,6 +72,8 @@ __all__ = [
     "WaitTimeout",
     "EmulatorError",
     "CheckpointError",
+    "QualityError",
+    "GateClosed",
     "NotebookError",
 ]
 
