@@ -12,7 +12,7 @@ import jinja2
 
 from .. import __version__
 from ..clusters.autoscaling import policy_uri
-from ..clusters.dataproc_config import environment_folder
+from ..clusters.dataproc_config import JOB_FILE, environment_folder
 from ..clusters.environment import Environment, kernel_environment, notebook_environment
 from ..clusters.errors import NotebookError
 from ..clusters.fields import shown
@@ -26,7 +26,6 @@ from .notebook import COST, Notebook, content_key, is_url, kernel_of, read_noteb
 from .parameters import RUN, Parameter, declared_parameters
 from .schema import either
 
-JOB_FILE = "file:///opt/dask-dataproc/job.py"
 TEMPLATE = Path(__file__).with_name("templates") / "dag.py.txt"
 STAGING_BUCKET = "gs://{{var.value.dataproc_staging_bucket}}"
 PROJECT = "{{ var.value.gcp_project_id }}"

@@ -23,7 +23,7 @@ def kernel_name(environment: Environment) -> str:
 
 
 def pins(environment: Environment) -> str:
-    """Return ``name==version`` of Python and of each package, in lines; the name alone where the lock has no version."""
+    """Return ``name==version`` of Python and each package, in lines; the name alone where the lock has no version."""
     versions = {"python": environment.python} | {name: _version(v) for name, v in environment.packages.items()}
     texts = [f"{name}=={version}" if version else name for name, version in versions.items()]
     return textwrap.fill(" ".join(texts), WIDTH, break_long_words=False, break_on_hyphens=False)

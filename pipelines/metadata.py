@@ -11,6 +11,7 @@ from ..clusters.fields import Mappings, declare, duration_text, fields_of, refus
 from ..clusters.spec import DAY, ClusterSpec
 from .notebook import Notebook
 from .parameters import Parameter, declared_parameters
+from .quality.rules import read_rules
 
 KEY = "dask_dataproc"
 HOUR = 3600
@@ -99,7 +100,7 @@ def _job(given: Mapping[str, Any]) -> Job:
 
 def _check_published(publishes: Mappings, declared: Mapping[str, Parameter]) -> None:
     """Refuse what is no location that a run can be given, and rules that cannot be read."""
-    for name in publishes:
+    for name, rules in publishes.items():
         field, parameter = f"publishes.{name}", declared.get(name)
         if parameter is None:
             (cell,) = {p.cell for p in declared.values()} or {0}
@@ -111,6 +112,10 @@ def _check_published(publishes: Mappings, declared: Mapping[str, Parameter]) -> 
                 f"{field}: parameter {name!r} (cell {parameter.cell}) is {said}, allowed is a location as text",
                 f'{name} = "gs://BUCKET/TABLE"',
             )
+        try:
+            read_rules(rules)
+        except SpecError as error:
+            raise SpecError(f"{field}: {error}", error.hint) from error
 
 
 def _cluster(given: Any, job: Job) -> ClusterSpec:
