@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         EmulatorError,
         GateClosed,
         InputError,
+        JobFailed,
+        JobNotFound,
         NoDashboard,
         NotebookError,
         PackageError,
@@ -39,12 +41,14 @@ if TYPE_CHECKING:
     )
     from .clusters.spec import ClusterSpec
     from .magics.ext import load_ipython_extension, unload_ipython_extension
+    from .pipelines.runner import DaskRunner
 
     __version__: str
 
 __all__ = [
     "DataprocCluster",
     "ClusterSpec",
+    "DaskRunner",
     "checkpoint",
     "forget_checkpoint",
     "forget_checkpoints",
@@ -62,11 +66,13 @@ __all__ = [
     "ClusterNotFound",
     "ClusterExists",
     "ClusterBusy",
+    "JobNotFound",
     "PermissionDenied",
     "QuotaExceeded",
     "Stockout",
     "Throttled",
     "ClusterFailed",
+    "JobFailed",
     "NoDashboard",
     "DashboardRefused",
     "WaitTimeout",
@@ -80,6 +86,7 @@ __all__ = [
 _HOMES = {
     "DataprocCluster": ".clusters.cluster",
     "ClusterSpec": ".clusters.spec",
+    "DaskRunner": ".pipelines.runner",
     "checkpoint": ".clusters.checkpoint",
     "forget_checkpoint": ".clusters.checkpoint",
     "forget_checkpoints": ".clusters.checkpoint",
