@@ -5,12 +5,17 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +24,9 @@ import pytest
 from google.cloud import dataproc_v1
 from google.cloud.dataproc_v1.services.cluster_controller.transports import ClusterControllerGrpcTransport
 
+from dask_dataproc.clusters.environment import notebook_environment
 from dask_dataproc.pipelines.generator import write_dag
+from dask_dataproc.pipelines.kernel import kernel_name
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -39,22 +46,36 @@ def airflow(version: str) -> Path:
 
 @dataclass
 class Scenario:
-    """A way for a run to go: what the notebook is given, and what its metadata says of the cluster."""
+    """A way for a run to go: what the notebook is given, and what its metadata says of the cluster and the job.
+
+    With a date the run is one of the schedule's, else one by hand. With rules its table is published.
+    """
 
     name: str
     conf: dict[str, Any] = field(default_factory=dict)
     cluster: dict[str, Any] = field(default_factory=dict)
     revoke: bool = False
+    job: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] | None = None
+    date: str = ""
+    drift: bool = False
 
 
+ON_MASTER = {"runner": "dataproc-job"}
+DAILY = {"schedule": "0 6 * * *"}
+DATE = "2026-03-01T06:00:00+00:00"
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("succeeds"),
+        Scenario("succeeds", job={"notify": ["ana@example.org"]}, rules={"rows": {"min": 10}}),
         Scenario("notebook_fails", {"fail": True}),
         Scenario("teardown_fails", revoke=True),
         Scenario("create_refused", cluster={"worker_machine": "n9-imagined-4"}),
         Scenario("create_fails", cluster={"staging": "nowhere://bucket"}),
+        Scenario("job_succeeds", job=ON_MASTER | DAILY, rules={"rows": {"min": 10}}, date=DATE),
+        Scenario("gate_closed", job={"pool": "default_pool"}, rules={"rows": {"min": 11}}),
+        Scenario("job_fails", {"fail": True}, job=ON_MASTER, rules={}),
+        Scenario("drift", drift=True),
     )
 }
 
@@ -104,20 +125,64 @@ class Outcome:
     tasks: dict[str, str]
     report: dict[str, Any] | None
     notebooks: list[Path]
+    published: list[Path]
+    staged: list[Path]
     log: str
+
+
+class Told:
+    """What notifications arrive on this machine: those of webhooks, and mails."""
+
+    def __init__(self) -> None:
+        self.posts: list[dict[str, Any]] = []
+        self.mails: list[str] = []
+        posts, mails = self.posts, self.mails
+
+        class Hook(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        class Mail(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 here\r\n")
+                for line in self.rfile:
+                    if line.upper().startswith(b"DATA"):
+                        self.wfile.write(b"354 go on\r\n")
+                        mails.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
+                    self.wfile.write(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 well\r\n")
+
+        self.servers = [ThreadingHTTPServer(("127.0.0.1", 0), Hook)]
+        self.servers.append(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail))  # pyright: ignore
+        for server in self.servers:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.hook, self.smtp = (server.server_address[1] for server in self.servers)
+
+    def of(self, dag: str) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the posts and the mails that say something of one DAG."""
+        return [post for post in self.posts if post["dag_id"] == dag], [m for m in self.mails if f" {dag} has" in m]
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()
 
 
 class Airflow:
     """One version: its Python, its home, and its runs, one after the other."""
 
-    def __init__(self, version: str, folder: Path, emulator: Emulator):
-        self.version, self.folder, self.emulator = version, folder, emulator
+    def __init__(self, version: str, folder: Path, emulator: Emulator, told: Told):
+        self.version, self.folder, self.emulator, self.told = version, folder, emulator, told
         self.python = airflow(version)
         kernel = {
             "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             "display_name": "Dask",
         }
-        spec = folder / "jupyter" / "kernels" / "dask" / "kernel.json"
+        spec = folder / "jupyter" / "kernels" / kernel_name(notebook_environment()) / "kernel.json"
         spec.parent.mkdir(parents=True)
         spec.write_text(json.dumps(kernel | {"language": "python"}))
 
@@ -130,12 +195,17 @@ class Airflow:
         connections.write_text(json.dumps(CONNECTIONS))
         conf = scenario.conf | {"report": str(report)} | ({"connections": str(connections)} if scenario.revoke else {})
         backend = json.dumps({"connections_file_path": str(connections)})
-        done = self.call(file, json.dumps(conf), AIRFLOW__SECRETS__BACKEND_KWARGS=backend)
+        if scenario.rules is not None:
+            conf["table"] = f"file://{folder}/{{{{ ds }}}}/table"
+        run = [json.dumps(conf), *([scenario.date] if scenario.date else [])]
+        done = self.call(file, *run, AIRFLOW__SECRETS__BACKEND_KWARGS=backend)
         (folder / "log.txt").write_text(done.stderr)
         assert done.returncode == 0, done.stderr[-4000:]
         answer = json.loads(done.stdout)
         told = json.loads(report.read_text()) if report.exists() else None
-        return Outcome(dag, answer["state"], answer["tasks"], told, sorted(folder.glob("out/*.ipynb")), done.stderr)
+        notebooks, published = sorted(folder.glob("out/*.ipynb")), sorted(folder.glob("2*/table"))
+        staged = sorted(folder.glob("2*/_staged/table/*/*.parquet"))
+        return Outcome(dag, answer["state"], answer["tasks"], told, notebooks, published, staged, done.stderr)
 
     def generate(self, scenario: Scenario, dag: str) -> Path:
         """Write the scenario's notebook and its DAG."""
@@ -143,11 +213,29 @@ class Airflow:
         folder = self.folder / dag
         folder.mkdir()
         job = copy.deepcopy(notebook["metadata"]["dask_dataproc"])
-        job |= {"outputs": str(folder / "out"), "inputs": [str(folder / f"{dag}.ipynb")]}
+        outputs = str(folder / "out") if scenario.job.get("runner") is None else f"file://{folder}/out"
+        job |= {"outputs": outputs, "inputs": [self.input_of(scenario, folder)]} | scenario.job
         job["cluster"] |= {"staging": f"file://{folder}/staging"} | scenario.cluster
+        job["notify"] = [*job.get("notify", []), "http://127.0.0.1:1/nobody", f"http://127.0.0.1:{self.told.hook}/hook"]
+        job["publishes"] = {} if scenario.rules is None else {"table": scenario.rules}
+        if scenario.job.get("runner"):
+            job["notebook"] = f"file://{folder}/{dag}.ipynb"
         notebook["metadata"]["dask_dataproc"] = job
         (folder / f"{dag}.ipynb").write_text(json.dumps(notebook))
-        return write_dag(folder / f"{dag}.ipynb", folder / "dags")
+        made = write_dag(folder / f"{dag}.ipynb", folder / "dags")
+        if scenario.drift:
+            made.write_text(re.sub(r"\bdask==\S+", "dask==1.2.3 tea==9", made.read_text()))
+        return made
+
+    @staticmethod
+    def input_of(scenario: Scenario, folder: Path) -> str:
+        """Make the input of the day that the run is of, and of the next: it may be midnight. Return it by date."""
+        day = datetime.fromisoformat(scenario.date) if scenario.date else datetime.now(UTC)
+        for offset in (0, 0 if scenario.date else 1):
+            file = folder / "in" / f"{day + timedelta(days=offset):%Y%m%d}" / "ready"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        return f"{folder}/in/{{{{ ds_nodash }}}}/ready"
 
     def call(self, file: Path, *conf: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run ``dag_run.py`` in this Airflow, whose DAG folder is the file's."""
@@ -158,6 +246,10 @@ class Airflow:
             "AIRFLOW__CORE__DAGS_FOLDER": str(file.parent),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
+            "AIRFLOW__SMTP__SMTP_HOST": "127.0.0.1",
+            "AIRFLOW__SMTP__SMTP_PORT": str(self.told.smtp),
+            "AIRFLOW__SMTP__SMTP_STARTTLS": "False",
+            "AIRFLOW__SMTP__SMTP_MAIL_FROM": "airflow@example.org",
             "JUPYTER_PATH": str(self.folder / "jupyter"),
         }
         command = [str(self.python), str(HERE / "dag_run.py"), str(file), *conf]
@@ -170,9 +262,10 @@ class Runs:
 
     def __init__(self, folder: Path, emulator: Emulator):
         self.airflows = {}
+        self.told = Told()
         for version in VERSIONS:
             (folder / version).mkdir()
-            self.airflows[version] = Airflow(version, folder / version, emulator)
+            self.airflows[version] = Airflow(version, folder / version, emulator, self.told)
         self.rows = {version: ThreadPoolExecutor(1) for version in VERSIONS}
         self.outcomes: dict[tuple[str, str], Future[Outcome]] = {
             (version, name): self.rows[version].submit(self.airflows[version].run, scenario)
@@ -186,6 +279,7 @@ class Runs:
     def close(self) -> None:
         for row in self.rows.values():
             row.shutdown(cancel_futures=True)
+        self.told.close()
 
 
 @pytest.fixture(scope="session")
