@@ -124,8 +124,7 @@ def notebook_environment() -> Environment:
         A package cannot travel.
     """
     settings, found = environment_settings(), installed()
-    names = frozenset(name for name, dist in found.items() if not dist.of_system) - settings.exclude
-    return assemble(found, Selection(names), settings, configured())
+    return assemble(found, select(found, settings.exclude, settings.pin, aside=()), settings, configured())
 
 
 def environment_settings() -> Settings:

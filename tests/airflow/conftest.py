@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -59,9 +60,17 @@ class Scenario:
     rules: dict[str, Any] | None = None
     date: str = ""
     drift: bool = False
+    flaky: bool = False
+    killed: bool = False
+
+    @property
+    def row(self) -> int:
+        """Which runs it comes after: those that wait for Dataproc's jobs are beside those that compute."""
+        return int(self.rules is not None)
 
 
 ON_MASTER = {"runner": "dataproc-job"}
+RETRIED = {"retries": 1, "retry_delay": 0}
 DAILY = {"schedule": "0 6 * * *"}
 DATE = "2026-03-01T06:00:00+00:00"
 SCENARIOS = {
@@ -73,7 +82,8 @@ SCENARIOS = {
         Scenario("create_refused", cluster={"worker_machine": "n9-imagined-4"}),
         Scenario("create_fails", cluster={"staging": "nowhere://bucket"}),
         Scenario("job_succeeds", job=ON_MASTER | DAILY, rules={"rows": {"min": 10}}, date=DATE),
-        Scenario("gate_closed", job={"pool": "default_pool"}, rules={"rows": {"min": 11}}),
+        Scenario("gate_closed", job=RETRIED | {"pool": "default_pool"}, rules={"rows": {"min": 11}}, flaky=True),
+        Scenario("killed", job=ON_MASTER, date=DATE, killed=True),
         Scenario("job_fails", {"fail": True}, job=ON_MASTER, rules={}),
         Scenario("drift", drift=True),
     )
@@ -130,6 +140,15 @@ class Outcome:
     log: str
 
 
+def until(holds: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
+    """Wait until something holds, as long as the process lives and two minutes at most."""
+    end = time.monotonic() + 120
+    while not holds():
+        assert process.poll() is None, f"ended with {process.returncode} before that"
+        assert time.monotonic() < end, "two minutes are over"
+        time.sleep(0.1)
+
+
 class Told:
     """What notifications arrive on this machine: those of webhooks, and mails."""
 
@@ -173,7 +192,7 @@ class Told:
 
 
 class Airflow:
-    """One version: its Python, its home, and its runs, one after the other."""
+    """One version: its Python, its homes, and its runs, one after the other in each home."""
 
     def __init__(self, version: str, folder: Path, emulator: Emulator, told: Told):
         self.version, self.folder, self.emulator, self.told = version, folder, emulator, told
@@ -197,8 +216,11 @@ class Airflow:
         backend = json.dumps({"connections_file_path": str(connections)})
         if scenario.rules is not None:
             conf["table"] = f"file://{folder}/{{{{ ds }}}}/table"
+        conf |= {"flaky": str(folder / "tried")} if scenario.flaky else {}
+        conf |= {"hold": str(folder)} if scenario.killed else {}
         run = [json.dumps(conf), *([scenario.date] if scenario.date else [])]
-        done = self.call(file, *run, AIRFLOW__SECRETS__BACKEND_KWARGS=backend)
+        call = self.call_twice if scenario.killed else self.call
+        done = call(file, *run, home=f"home-{scenario.row}", AIRFLOW__SECRETS__BACKEND_KWARGS=backend)
         (folder / "log.txt").write_text(done.stderr)
         assert done.returncode == 0, done.stderr[-4000:]
         answer = json.loads(done.stdout)
@@ -237,12 +259,39 @@ class Airflow:
             file.touch()
         return f"{folder}/in/{{{{ ds_nodash }}}}/ready"
 
-    def call(self, file: Path, *conf: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def call(self, file: Path, *conf: str, home: str = "home", **env: str) -> subprocess.CompletedProcess[str]:
         """Run ``dag_run.py`` in this Airflow, whose DAG folder is the file's."""
-        home = self.folder / "home"
-        home.mkdir(exist_ok=True)
+        command, settings = self.command(file, conf, home, env)
+        return subprocess.run(command, **settings, capture_output=True, text=True, timeout=240)
+
+    def call_twice(self, file: Path, *conf: str, home: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Kill the first call in the middle of its notebook, which goes on when the second call has met it."""
+        command, settings = self.command(file, conf, home, env)
+        folder = file.parent.parent
+        with subprocess.Popen(command, **settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+            try:
+                until((folder / "begun").exists, first)
+            finally:
+                first.kill()
+        log = folder / "second.txt"
+        with (
+            open(log, "w") as errors,
+            subprocess.Popen(command, **settings, stdout=subprocess.PIPE, stderr=errors, text=True) as second,
+        ):
+            try:
+                until(lambda: "A killed try has started job" in log.read_text(), second)
+                (folder / "go").touch()
+                answer, _ = second.communicate(timeout=120)
+            finally:
+                second.kill()
+        return subprocess.CompletedProcess(command, second.returncode, answer, log.read_text())
+
+    def command(self, file: Path, conf: tuple[str, ...], home: str, env: dict[str, str]) -> tuple[list[str], Any]:
+        """Return the command that runs ``dag_run.py``, and its environment and folder."""
+        at = self.folder / home
+        at.mkdir(exist_ok=True)
         settings = {
-            "AIRFLOW_HOME": str(home),
+            "AIRFLOW_HOME": str(at),
             "AIRFLOW__CORE__DAGS_FOLDER": str(file.parent),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
@@ -254,11 +303,11 @@ class Airflow:
         }
         command = [str(self.python), str(HERE / "dag_run.py"), str(file), *conf]
         environment = self.emulator.env | self.emulator.redirect | settings | env
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, cwd=home)
+        return command, {"env": environment, "cwd": at}
 
 
 class Runs:
-    """All scenarios on all versions: the versions side by side, each one's runs in a row."""
+    """All scenarios on all versions: the versions side by side, each one's runs in two rows."""
 
     def __init__(self, folder: Path, emulator: Emulator):
         self.airflows = {}
@@ -266,9 +315,9 @@ class Runs:
         for version in VERSIONS:
             (folder / version).mkdir()
             self.airflows[version] = Airflow(version, folder / version, emulator, self.told)
-        self.rows = {version: ThreadPoolExecutor(1) for version in VERSIONS}
+        self.rows = {(version, row): ThreadPoolExecutor(1) for version in VERSIONS for row in (0, 1)}
         self.outcomes: dict[tuple[str, str], Future[Outcome]] = {
-            (version, name): self.rows[version].submit(self.airflows[version].run, scenario)
+            (version, name): self.rows[version, scenario.row].submit(self.airflows[version].run, scenario)
             for version in VERSIONS
             for name, scenario in SCENARIOS.items()
         }

@@ -36,6 +36,8 @@ def run(path: str, conf: dict, date: str = "") -> dict:
     (dag,) = bag.dags.values()
     named = "logical_date" if "logical_date" in inspect.signature(dag.test).parameters else "execution_date"
     when = {named: datetime.fromisoformat(date) if date else None}
+    if date and "run_after" in inspect.signature(dag.test).parameters:
+        when["run_after"] = when[named]  # the run's id is made of it
     dag_run = dag.test(run_conf=conf, **when)
     tasks = {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
     return {"state": str(dag_run.state), "tasks": tasks}

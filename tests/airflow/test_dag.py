@@ -96,6 +96,7 @@ def test_a_closed_gate_publishes_nothing_fails_the_run_and_the_cluster_is_delete
     assert (outcome.tasks["run_notebook"], outcome.tasks["publish"]) == ("success", "failed")
     assert (outcome.tasks["finish"], outcome.tasks["delete_cluster"]) == ("upstream_failed", "success")
     assert outcome.published == []
+    # The first try has written more parts, and failed: none of them is left.
     assert sum(len(pandas.read_parquet(part)) for part in outcome.staged) == 10
     assert emulator.of(outcome.dag) == []
 
@@ -127,6 +128,14 @@ def test_a_notebook_that_fails_on_the_master_fails_the_run_and_publishes_nothing
     (output,) = outcome.notebooks
     assert "asked to fail" in json.dumps(nbformat.read(output, as_version=4))
     assert outcome.published == []
+    assert emulator.of(outcome.dag) == []
+
+
+def test_a_retry_waits_for_the_job_of_a_killed_try_on_the_same_cluster_and_starts_none(runs, emulator, version):
+    outcome = runs.outcome(version, "killed")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert (runs.airflows[version].folder / outcome.dag / "begun").read_text() == "once\n"
+    assert len(outcome.notebooks) == 1
     assert emulator.of(outcome.dag) == []
 
 
