@@ -1,6 +1,6 @@
 """``publish_killed.py URL``: publications at ``URL/0``, ``URL/1`` …, each killed one step later than the one before.
 
-A step is a line of what publishes or removes, or the moment before or behind a request to the bucket. Prints where each
+A step is a line of what publishes or removes, or a request to the bucket, before it is made. Prints where each
 was killed, and at last ``done``.
 """
 
@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 from types import FrameType
 from typing import Any
@@ -31,6 +32,8 @@ LINES = {
 STEPS: dict[tuple[str, str], tuple[str, ...]] = {
     (file, name): ("line",) for file, names in LINES.items() for name in names
 }
+BEGINNING = 10
+"""Of a coroutine's code, in bytes: there is no wait before it."""
 OLD, NEW = range(4), range(10, 16)
 
 
@@ -38,7 +41,10 @@ def main(url: str) -> None:
     if "://" in url:
         import gcsfs  # before the forks, so that it is imported once
 
-        STEPS[gcsfs.core.__file__, "_request"] = ("call", "return")
+        STEPS[gcsfs.core.__file__, "_request"] = ("call",)
+    with tempfile.TemporaryDirectory() as folder:  # so that what this needs is imported once
+        prepare(folder)
+        publish(staged_location(f"{folder}/orders", "2"), f"{folder}/orders")
     where = ""
     for step in itertools.count():
         if where == "done":
@@ -68,23 +74,30 @@ def publish_until(step: int, told: int, url: str) -> None:
         events = STEPS.get((frame.f_code.co_filename, frame.f_code.co_name))
         if events is None:
             return None
-        if armed.is_set() and event in events and next(steps) == step:
+        resumed = event == "call" and frame.f_lasti > BEGINNING  # of a coroutine, behind a wait
+        if armed.is_set() and event in events and not resumed and next(steps) == step:
             os.write(told, f"{frame.f_code.co_name}:{frame.f_lineno}:{event}".encode())
             os.kill(os.getpid(), signal.SIGKILL)
         return look
 
     threading.settrace(look)
-    sys.settrace(look)
     try:
-        final = f"{url}/orders"
-        for run, rows in (("1", OLD), ("2", NEW)):
-            stage(staged_location(final, run), rows)
-        publish(staged_location(final, "1"), final)
+        final = prepare(url)
         armed.set()
+        sys.settrace(look)
         publish(staged_location(final, "2"), final)
         os._exit(0)
     finally:
         os._exit(1)
+
+
+def prepare(url: str) -> str:
+    """Publish a version, stage another one, and return the output's location."""
+    final = f"{url}/orders"
+    for run, rows in (("1", OLD), ("2", NEW)):
+        stage(staged_location(final, run), rows)
+    publish(staged_location(final, "1"), final)
+    return final
 
 
 def stage(url: str, rows: range) -> None:
