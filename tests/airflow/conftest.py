@@ -262,7 +262,11 @@ class Airflow:
     def call(self, file: Path, *conf: str, home: str = "home", **env: str) -> subprocess.CompletedProcess[str]:
         """Run ``dag_run.py`` in this Airflow, whose DAG folder is the file's."""
         command, settings = self.command(file, conf, home, env)
-        return subprocess.run(command, **settings, capture_output=True, text=True, timeout=240)
+        try:
+            return subprocess.run(command, **settings, capture_output=True, text=True, timeout=240)
+        except subprocess.TimeoutExpired as error:
+            said = (error.stderr or b"").decode()
+            raise AssertionError(f"{file.stem} has not ended after {error.timeout} s: {said[-4000:]}") from None
 
     def call_twice(self, file: Path, *conf: str, home: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Kill the first call in the middle of its notebook, which goes on when the second call has met it."""
