@@ -113,6 +113,20 @@ def kernel_environment() -> Environment:
     return made
 
 
+def notebook_environment() -> Environment:
+    """Return the whole of this kernel's environment, the notebook's side included: what a kernel elsewhere is made of.
+
+    Raises
+    ------
+    ConfigError
+        A setting under ``dataproc.packages`` is wrong.
+    PackageError
+        A package cannot travel.
+    """
+    settings, found = environment_settings(), installed()
+    return assemble(found, select(found, settings.exclude, settings.pin, aside=()), settings, configured())
+
+
 def environment_settings() -> Settings:
     """Return the settings.
 

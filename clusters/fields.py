@@ -15,6 +15,8 @@ from typing import Any
 from .errors import SpecError
 
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "": 1}
+Mappings = dict[str, dict[str, Any]]
+"""The type of a field of mappings by name, whose items the reader of each checks."""
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 SHOWN = 200
 """Characters of what was given that an error repeats."""
@@ -30,7 +32,7 @@ class Field:
     name : str
         As in Python, YAML and the notebook's metadata; options replace ``_`` by ``-``.
     type : type
-        ``str``, ``int``, ``bool``, ``tuple`` (of str) or ``dict`` (str to str).
+        ``str``, ``int``, ``bool``, ``tuple`` (of str), ``dict`` (str to str) or `Mappings`.
     default : Any
     help : str
         One line for a person.
@@ -69,7 +71,7 @@ class Field:
         """
         try:
             value = _CONVERT["duration" if self.unit == "duration" else self.type](given)
-        except (TypeError, ValueError, OverflowError):
+        except (AttributeError, TypeError, ValueError, OverflowError):
             raise self.refuse(given) from None
         if not (self._within(value) and self._matches(value)):
             raise self.refuse(given)
@@ -86,6 +88,7 @@ class Field:
             bool: "true or false",
             tuple: "a list of texts",
             dict: "name=value pairs",
+            Mappings: "a mapping of names to mappings",
         }
         said = "one of " + ", ".join(self.choices) if self.choices else kinds[self.type]
         if self.unit == "duration":
@@ -180,7 +183,7 @@ def duration_text(value: float) -> str:
 def _field(declared: dataclasses.Field[Any], hint: Any) -> Field:
     factory = declared.default_factory
     default = declared.default if factory is dataclasses.MISSING else factory()
-    kind = typing.get_origin(hint) or hint
+    kind = hint if hint == Mappings else typing.get_origin(hint) or hint
     return Field(declared.name, kind, default, declared.metadata["help"], **declared.metadata["bounds"])
 
 
@@ -222,4 +225,21 @@ def _pairs(given: Any) -> dict[str, str]:
     return {_text(key): _text(value) for key, value in given.items()}
 
 
-_CONVERT: dict[Any, Any] = {str: _text, int: _whole, bool: _truth, tuple: _list, dict: _pairs, "duration": seconds}
+def _mappings(given: Any) -> Mappings:
+    if isinstance(given, str):
+        given = json.loads(given)
+    items = {_text(key): {} if value is None else value for key, value in given.items()}
+    if not all(isinstance(value, Mapping) for value in items.values()):
+        raise TypeError(given)
+    return json.loads(json.dumps(items, allow_nan=False))
+
+
+_CONVERT: dict[Any, Any] = {
+    str: _text,
+    int: _whole,
+    bool: _truth,
+    tuple: _list,
+    dict: _pairs,
+    Mappings: _mappings,
+    "duration": seconds,
+}

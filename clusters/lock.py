@@ -80,6 +80,7 @@ def select(
     exclude: Iterable[str] = (),
     pins: Mapping[str, str] | None = None,
     kernel: Mapping[str, str] | None = None,
+    aside: Container[str] = NOTEBOOK_SIDE,
 ) -> Selection:
     """Return what of ``found`` the nodes get.
 
@@ -92,16 +93,18 @@ def select(
         Versions that the nodes get instead; what is pinned travels.
     kernel : mapping of str to str, optional
         The kernel's environment markers; this one's by default. The nodes run the same Python on Linux.
+    aside : container of str
+        What does not travel for its own sake; nothing, where a notebook is to run.
     """
     here = dict(kernel) if kernel else {name: str(value) for name, value in default_environment().items()}
     node, pins = here | LINUX, pins or {}
     left_out = set(exclude)
     at_kernel, at_node = _Graph(found, here), _Graph(found, node)
-    stays = {name for name, dist in found.items() if name in NOTEBOOK_SIDE or dist.of_system}
+    stays = {name for name, dist in found.items() if name in aside or dist.of_system}
     roots = (at_kernel.roots() - stays) | set(NODE_REQUIREMENTS) | set(pins)
     foreign = {name for name in roots & set(found) if name not in pins and _foreign(found[name])}
     names = at_node.reach(roots - foreign, left_out)
-    foreign |= {name for name in at_kernel.reach(roots, left_out) - names if name not in NOTEBOOK_SIDE}
+    foreign |= {name for name in at_kernel.reach(roots, left_out) - names if name not in aside}
     versions = {name: pins.get(name, found[name].version) for name in names}
     absent, conflicts = _unmet(at_node, names, versions, left_out | set(pins))
     if here["sys_platform"] == node["sys_platform"]:  # the kernel lacks it too

@@ -47,7 +47,8 @@ def run(front: Front, notebook: str, assignments: tuple[str, ...], output: str |
 def dag(front: Front, notebook: str, folder: Path) -> None:
     """Write the Airflow DAG file of NOTEBOOK.
 
-    One standalone file, made from the notebook's parameters and metadata.
+    One standalone file, made from the notebook's parameters and metadata; beside it, under kernels/, what makes the
+    notebook's kernel on an Airflow worker.
     """
     _write(front, notebook, folder)
 

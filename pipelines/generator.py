@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+import shutil
 import unicodedata
 from pathlib import Path
-from string import Template
+from typing import Any
 
+import jinja2
+
+from .. import __version__
 from ..clusters.autoscaling import policy_uri
-from ..clusters.dataproc_config import environment_folder
-from ..clusters.environment import kernel_environment
+from ..clusters.dataproc_config import JOB_FILE, environment_folder
+from ..clusters.environment import Environment, kernel_environment, notebook_environment
+from ..clusters.errors import NotebookError
+from ..clusters.fields import shown
 from ..clusters.prices import as_of
 from ..clusters.spec import ClusterSpec
 from ..clusters.spending import listed
+from .kernel import FOLDER, kernel_files, kernel_name, pins
 from .literals import exploded, literal, text
-from .metadata import Job, read_job
-from .notebook import COST, Notebook, kernel_of, read_notebook
+from .metadata import KEY, Job, read_job
+from .notebook import COST, Notebook, content_key, is_url, kernel_of, read_notebook
 from .parameters import RUN, Parameter, declared_parameters
 from .schema import either
 
@@ -27,28 +34,7 @@ SLUG_ROOM = 38  # characters of a cluster's name (51 at most) before "-" and the
 LABEL_ROOM = 63
 SENDABLE = {"string", "integer", "number", "boolean", "array", "object", "null"}
 
-_SENSOR_IMPORT = "from airflow.providers.google.cloud.sensors.gcs import GCSObjectExistenceSensor\n"
-_FILE_SENSOR = '''
-@task.sensor(poke_interval=60, timeout=$wait, mode="reschedule")
-def wait_for_file(path: str) -> bool:
-    """Wait until a file is there."""
-    import os
-
-    return os.path.exists(path)
-
-'''
-_WAIT_FOR_OBJECT = """\
-    wait_$number = GCSObjectExistenceSensor(
-        task_id="wait_for_input_$number",
-        bucket=$bucket,
-        object=$object,
-        poke_interval=60,
-        timeout=$wait,
-        mode="reschedule",
-        deferrable=False,
-    )
-"""
-_WAIT_FOR_FILE = '    wait_$number = wait_for_file.override(task_id="wait_for_input_$number")($path)\n'
+_NO_CRON = ("@once", "@continuous")
 
 
 def write_dag(notebook: str | Path, folder: str | Path) -> Path:
@@ -60,14 +46,17 @@ def write_dag(notebook: str | Path, folder: str | Path) -> Path:
         The notebook cannot be read, or its parameters or metadata are wrong; nothing is written.
     """
     location = str(notebook) if "://" in str(notebook) else str(Path(notebook).resolve())
-    made = generate_dag(read_notebook(notebook), location, kernel_environment().key)
+    document, kernel = read_notebook(notebook), notebook_environment()
+    made = generate_dag(document, location, kernel_environment().key, kernel)
     path = Path(folder) / f"{_identifier(_stem(location))}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if read_job(document)[0].runner == "papermill":
+        _write_kernel(kernel, path.parent / FOLDER / kernel_name(kernel))
     path.write_text(made, encoding="utf-8")
     return path
 
 
-def generate_dag(notebook: Notebook, location: str, environment: str = "") -> str:
+def generate_dag(notebook: Notebook, location: str, environment: str = "", kernel: Environment | None = None) -> str:
     """Return the text of the DAG file for ``notebook``.
 
     Parameters
@@ -78,6 +67,9 @@ def generate_dag(notebook: Notebook, location: str, environment: str = "") -> st
         Where Airflow reads it, unless its metadata says otherwise; also what the DAG is named after.
     environment : str
         Key of the environment in staging that the nodes get: a run has the packages of the kernel that exported it.
+    kernel : Environment, optional
+        What the notebook's kernel on a worker is made of and held against; without one it is the notebook's own kernel,
+        whatever that is there.
 
     Raises
     ------
@@ -86,9 +78,32 @@ def generate_dag(notebook: Notebook, location: str, environment: str = "") -> st
     """
     job, spec = read_job(notebook)
     declared = [p for p in declared_parameters(notebook).values() if p.name != RUN and _sendable(p)]
-    values = _names(location) | _job_values(job, location, kernel_of(notebook)) | _input_values(job)
+    values = _names(notebook, location) | _job_values(job, location) | _kernel_values(job, notebook, kernel)
     values |= _parameter_values(declared) | _cluster_values(spec, job, _stem(location), environment)
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values)
+    return _filled(TEMPLATE.read_text(encoding="utf-8"), values)
+
+
+def _filled(template: str, values: dict[str, Any]) -> str:
+    """Return the template with delimiters of its own: Jinja's usual ones are Airflow's, and stay."""
+    own = jinja2.Environment(
+        variable_start_string="<<",
+        variable_end_string=">>",
+        block_start_string="<%",
+        block_end_string="%>",
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    return own.from_string(template).render(values)
+
+
+def _write_kernel(environment: Environment, folder: Path) -> None:
+    (folder / "wheels").mkdir(parents=True, exist_ok=True)
+    for wheel in environment.wheels:
+        shutil.copyfile(wheel, folder / "wheels" / wheel.name)
+    for name, content in kernel_files(environment).items():
+        (folder / name).write_text(content, encoding="utf-8")
 
 
 def _stem(location: str) -> str:
@@ -99,7 +114,7 @@ def _identifier(stem: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "notebook"
 
 
-def _names(location: str) -> dict[str, str]:
+def _names(notebook: Notebook, location: str) -> dict[str, Any]:
     stem = _stem(location)
     name = Path(location).name
     prefix = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:SLUG_ROOM].rstrip("-")
@@ -112,6 +127,9 @@ def _names(location: str) -> dict[str, str]:
         "stem": _identifier(stem),
         "cluster_prefix": prefix,
         "run_parameter": RUN,
+        "content": content_key(notebook),
+        "version": __version__,
+        "cost_key": COST,
     }
 
 
@@ -120,35 +138,64 @@ def _unprintable(name: str) -> bool:
     return not name.isprintable() or '"' in name or "\\" in name or len(name) > LABEL_ROOM
 
 
-def _job_values(job: Job, location: str, kernel: str) -> dict[str, str]:
+def _job_values(job: Job, location: str) -> dict[str, Any]:
+    papermill = job.runner == "papermill"
+    publishes: dict[str, Any] = dict(job.publishes)
     return {
-        "notebook": text(job.notebook or location),
+        "notebook": text(job.notebook or location if papermill else _readable_there(job, location)),
         "outputs": text(job.outputs or f"{STAGING_BUCKET}/notebooks"),
         "description": text(f"{_stem(location)} on a Dask cluster of its own"),
-        "schedule": text(job.schedule) if job.schedule else "None",
-        "owner": text(job.owner),
-        "kernel": text(kernel),
-        "retries": str(job.retries),
-        "timeout": str(job.timeout),
+        "schedule": _schedule(job.schedule),
+        "cron": job.schedule not in ("", *_NO_CRON),
+        "defaults": literal({"owner": job.owner} | ({"weight_rule": "upstream"} if job.pool else {}), used=11),
+        "pool": text(job.pool) if job.pool else "",
+        "notify": literal(list(job.notify), used=len("NOTIFY = ")) if job.notify else "",
+        "publishes": literal(publishes, used=len("PUBLISHES = ")) if publishes else "",
+        "inputs": literal(list(job.inputs), used=len("INPUTS = ")) if job.inputs else "",
+        "numbered": list(enumerate(job.inputs, start=1)),
+        "objects": any(location.startswith("gs://") for location in job.inputs),
+        "files": any(not location.startswith("gs://") for location in job.inputs),
+        "wait": job.wait,
+        "papermill": papermill,
+        "submits": bool(publishes) or not papermill,
+        "providers": "Google and Papermill providers" if papermill else "Google provider",
+        "or_gate": " or its gate" if publishes else "",
+        "job_file": text(JOB_FILE),
+        "retries": job.retries,
+        "retry_delay": job.retry_delay,
+        "timeout": job.timeout,
     }
 
 
-def _input_values(job: Job) -> dict[str, str]:
-    objects = [location for location in job.inputs if location.startswith("gs://")]
-    waits = [_wait(number, location, job.wait) for number, location in enumerate(job.inputs, start=1)]
+def _readable_there(job: Job, location: str) -> str:
+    """Return where the cluster's master reads the notebook; what lies on this machine or Airflow's it cannot."""
+    for field, given in (("notebook", job.notebook or location), ("outputs", job.outputs or STAGING_BUCKET)):
+        if not is_url(given):
+            raise NotebookError(
+                f"metadata {KEY}: {field}: {shown(given)} given, runner dataproc-job needs a URL that the master knows",
+                f'"{field}": "gs://BUCKET/notebooks"',
+            )
+    return job.notebook or location
+
+
+def _schedule(given: str) -> str:
+    if not given or given in _NO_CRON:
+        return text(given) if given else "None"
+    # Airflow 2 and 3 date the run of a bare cron expression differently.
+    return f'CronDataIntervalTimetable({text(given)}, timezone="UTC")'
+
+
+def _kernel_values(job: Job, notebook: Notebook, kernel: Environment | None) -> dict[str, Any]:
+    if kernel is None or job.runner != "papermill":
+        return {"pinned": False, "kernel": text(kernel_of(notebook))}
+    name = kernel_name(kernel)
     return {
-        "sensor_import": _SENSOR_IMPORT if objects else "",
-        "file_sensor": Template(_FILE_SENSOR).substitute(wait=job.wait) if len(objects) < len(job.inputs) else "",
-        "waits": "".join(waits),
-        "first": f"[{', '.join(f'wait_{n}' for n in range(1, len(waits) + 1))}] >> " if waits else "",
+        "pinned": True,
+        "kernel": text(name),
+        "folder": f"{FOLDER}/{name}",
+        "lock": text(kernel.key),
+        "pins": pins(kernel),
     }
-
-
-def _wait(number: int, location: str, seconds: int) -> str:
-    if not location.startswith("gs://"):
-        return Template(_WAIT_FOR_FILE).substitute(number=number, path=text(location))
-    bucket, _, name = location.removeprefix("gs://").partition("/")
-    return Template(_WAIT_FOR_OBJECT).substitute(number=number, bucket=text(bucket), object=text(name), wait=seconds)
 
 
 def _sendable(parameter: Parameter) -> bool:
@@ -157,7 +204,7 @@ def _sendable(parameter: Parameter) -> bool:
     return not isinstance(kind, str) or kind in SENDABLE
 
 
-def _parameter_values(declared: list[Parameter]) -> dict[str, str]:
+def _parameter_values(declared: list[Parameter]) -> dict[str, Any]:
     items = [f"{text(p.name)}: {_param(p)}" for p in declared]
     return {
         "parameters": exploded("{", items, "}", 0) if items else "{}",
@@ -183,7 +230,7 @@ def _is_float(parameter: Parameter) -> bool:
     return "number" in kinds and "integer" not in kinds
 
 
-def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) -> dict[str, str]:
+def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) -> dict[str, Any]:
     project, region = spec.project, spec.region
     if not spec.staging:
         spec = spec.replace(staging=f"{STAGING_BUCKET}/dask")
@@ -202,7 +249,6 @@ def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) ->
         "labels": literal(labels, used=len("LABELS = ")),
         "price": literal(price.total if price else None),
         "prices": text(as_of()),
-        "cost_key": COST,
         "cluster": literal(cluster["config"], used=len("CLUSTER = ")),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,12 @@ def tagged_cell(notebook: Notebook, tag: str) -> tuple[int, str] | None:
             source = cell.get("source", "")
             return number, source if isinstance(source, str) else "".join(source)
     return None
+
+
+def content_key(notebook: Notebook) -> str:
+    """Return twelve hexadecimal digits of the cells' kinds and sources: what ran or was looked at changes nothing."""
+    cells = [[cell.get("cell_type"), "".join(cell.get("source", ""))] for cell in notebook["cells"]]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:12]
 
 
 def kernel_of(notebook: Notebook) -> str:

@@ -12,7 +12,7 @@ from ..clusters.errors import NotebookError
 from .lean import import_papermill
 from .notebook import Notebook, is_url, kernel_of, read_notebook
 from .output import Output, output_at
-from .parameters import check_values, declared_parameters
+from .parameters import RUN, check_values, declared_parameters
 
 OUT = Path("out")
 """Where output goes that nobody chose, under the current folder."""
@@ -40,7 +40,8 @@ def run_notebook(
         A path or any fsspec URL; ``out/NAME.ipynb`` by default. Folders are made. It is never half-written, and
         during the run a file is at most a few seconds old, an object half a minute.
     parameters : mapping, optional
-        Typed values by name; texts of a command line are made such by `parameters.parse_assignments`.
+        Typed values by name; texts of a command line are made such by `parameters.parse_assignments`. What a job is
+        told of its run, `parameters.RUN`, no notebook has to declare.
     kernel_name : str, optional
         The notebook's own by default.
     progress : bool
@@ -53,7 +54,9 @@ def run_notebook(
         cell (the output has its traceback), a kernel that died, an output that cannot be written.
     """
     document = read_notebook(notebook)
-    values = check_values(parameters or {}, declared_parameters(document))
+    given = dict(parameters or {})
+    told = {RUN: given.pop(RUN)} if RUN in given else {}
+    values = check_values(given, declared_parameters(document)) | told
     target = output_at(_location(notebook, output))
     kernel = run_sync(_start_kernel)(kernel_name or kernel_of(document), _folder(notebook))
     try:
@@ -61,6 +64,19 @@ def run_notebook(
     finally:
         run_sync(_stop_kernel)(kernel)
     return target.location if is_url(target.location) else Path(target.location)
+
+
+def run_job(notebook: str, output: str, parameters: dict[str, Any]) -> str:
+    """Execute ``notebook`` where this is called, in a kernel of the same environment, and return where the output is.
+
+    A DAG whose runner is ``dataproc-job`` has the cluster's master call it.
+
+    Raises
+    ------
+    NotebookError
+        As `run_notebook` does.
+    """
+    return str(run_notebook(notebook, output, parameters, kernel_name="python3", progress=False))
 
 
 def _location(notebook: str | Path, output: str | Path | None) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dask
 import nbformat
+import pandas
 
+DATE = "2026-03-01T06:00:00+00:00"
+DRIFTED = "is not the environment"
 NOTEBOOK = json.loads(Path(__file__).with_name("job.ipynb").read_text())
 
 
@@ -74,13 +79,97 @@ def test_a_cluster_that_fails_to_start_fails_the_run_and_is_deleted(runs, emulat
     assert emulator.of(outcome.dag) == []
 
 
+def test_what_the_gate_lets_through_is_published_at_the_day_of_the_run(runs, version):
+    """A run by hand has no date in Airflow 3: its input and its output are those of the day it was asked for."""
+    outcome = runs.outcome(version, "succeeds")
+    assert (outcome.tasks["wait_for_input_1"], outcome.tasks["publish"]) == ("success", "success")
+    (published,) = outcome.published
+    assert published.parent.name == outcome.report["run"]["day"]
+    assert abs((date.fromisoformat(published.parent.name) - datetime.now(UTC).date()).days) <= 1
+    assert sorted(pandas.read_parquet(published).n) == list(range(10))
+    assert outcome.staged == []
+
+
+def test_a_closed_gate_publishes_nothing_fails_the_run_and_the_cluster_is_deleted(runs, emulator, version):
+    outcome = runs.outcome(version, "gate_closed")
+    assert outcome.state == "failed"
+    assert (outcome.tasks["run_notebook"], outcome.tasks["publish"]) == ("success", "failed")
+    assert (outcome.tasks["finish"], outcome.tasks["delete_cluster"]) == ("upstream_failed", "success")
+    assert outcome.published == []
+    # The first try has written more parts, and failed: none of them is left.
+    assert sum(len(pandas.read_parquet(part)) for part in outcome.staged) == 10
+    assert emulator.of(outcome.dag) == []
+
+
+def test_on_the_master_the_notebook_is_the_same_job(runs, emulator, version):
+    outcome = runs.outcome(version, "job_succeeds")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert set(outcome.tasks.values()) == {"success"}
+    assert outcome.report["total"] == 45
+    assert outcome.report["given"] == {
+        name: value for name, value in defaults().items() if name in outcome.report["given"]
+    }
+    (output,) = outcome.notebooks
+    assert nbformat.read(output, as_version=4).metadata.dask_dataproc_cost[0].usd > 0
+    assert emulator.of(outcome.dag) == []
+
+
+def test_a_run_of_the_schedule_has_the_dates_of_its_interval_in_every_airflow(runs, version):
+    outcome = runs.outcome(version, "job_succeeds")
+    (published,) = outcome.published
+    assert published.parent.name == outcome.report["run"]["day"] == DATE[:10]
+
+
+def test_a_notebook_that_fails_on_the_master_fails_the_run_and_publishes_nothing(runs, emulator, version):
+    outcome = runs.outcome(version, "job_fails")
+    assert outcome.state == "failed"
+    assert (outcome.tasks["run_notebook"], outcome.tasks["publish"]) == ("failed", "upstream_failed")
+    assert outcome.tasks["delete_cluster"] == "success"
+    (output,) = outcome.notebooks
+    assert "asked to fail" in json.dumps(nbformat.read(output, as_version=4))
+    assert outcome.published == []
+    assert emulator.of(outcome.dag) == []
+
+
+def test_a_retry_waits_for_the_job_of_a_killed_try_on_the_same_cluster_and_starts_none(runs, emulator, version):
+    outcome = runs.outcome(version, "killed")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert (runs.airflows[version].folder / outcome.dag / "begun").read_text() == "once\n"
+    assert len(outcome.notebooks) == 1
+    assert emulator.of(outcome.dag) == []
+
+
+def test_a_kernel_with_other_packages_is_told_of_before_a_cluster_is_paid_for(runs, version):
+    outcome = runs.outcome(version, "drift")
+    assert outcome.state == "failed"
+    assert (outcome.tasks["resolve_run"], outcome.tasks["create_cluster"]) == ("failed", "upstream_failed")
+    (said,) = {line[line.index("kernel dask-dataproc-") :] for line in outcome.log.splitlines() if DRIFTED in line}
+    assert f"dask {dask.__version__} (exported with 1.2.3), tea missing (exported with 9); delete it" in said
+
+
+def test_success_and_failure_are_told_and_what_cannot_be_told_fails_nothing(runs, version):
+    good, bad = runs.outcome(version, "succeeds"), runs.outcome(version, "gate_closed")
+    ((post,), (mail,)) = runs.told.of(good.dag)
+    assert (post["outcome"], post["text"].startswith(f"{good.dag} has succeeded")) == ("succeeded", True)
+    assert "ana@example.org" in mail
+    ((post,), _) = runs.told.of(bad.dag)
+    assert (post["outcome"], post["run_id"] in post["text"]) == ("failed", True)
+
+
 def test_the_file_imports_nothing_of_ours(runs):
-    file = runs.airflows["3"].folder / "succeeds_3" / "dags" / "succeeds_3.py"
     runs.outcome("3", "succeeds")
-    imported = {
+    runs.outcome("3", "job_succeeds")
+    allowed = {"__future__", "airflow", "datetime", "functools", "hashlib", "json", "jupyter_client", "logging", "os"}
+    allowed |= {"pathlib", "subprocess", "tempfile", "time", "urllib"}
+    files = [runs.airflows["3"].folder / name / "dags" / f"{name}.py" for name in ("succeeds_3", "job_succeeds_3")]
+    assert imported(files[0]) == allowed
+    assert imported(files[1]) == allowed - {"jupyter_client", "pathlib", "subprocess", "tempfile"}
+
+
+def imported(file: Path) -> set[str]:
+    return {
         name.split(".")[0]
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
     }
-    assert imported == {"__future__", "airflow", "datetime", "hashlib", "json", "logging", "os", "time"}

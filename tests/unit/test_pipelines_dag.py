@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dask_dataproc.clusters.environment import Environment
 from dask_dataproc.clusters.errors import NotebookError
 from dask_dataproc.pipelines.generator import generate_dag, write_dag
 from dask_dataproc.pipelines.literals import literal
@@ -64,6 +65,20 @@ def params(text: str) -> dict[str, ast.Call]:
         ({"schedule": "every day"}, "metadata dask_dataproc: schedule: 'every day' given"),
         ({"inputs": ["s3://b/x"]}, "metadata dask_dataproc: inputs: "),
         ({"inputs": ["gs://b/folder/"]}, "metadata dask_dataproc: inputs: "),
+        ({"inputs": ["gs://b/{{ ds"]}, "metadata dask_dataproc: inputs: "),
+        ({"inputs": ["{{ ds | }}/x"]}, "metadata dask_dataproc: inputs: '{{ ds | }}/x' given, allowed is Jinja"),
+        ({"notify": ["http://example.org/hook"]}, "metadata dask_dataproc: notify: "),
+        ({"notify": ["nobody"]}, "metadata dask_dataproc: notify: "),
+        ({"runner": "local"}, "metadata dask_dataproc: runner: 'local' given, allowed is one of papermill, "),
+        ({"retry_delay": "2d"}, "metadata dask_dataproc: retry_delay: '2d' given"),
+        ({"publishes": ["data"]}, "metadata dask_dataproc: publishes: ['data'] given, allowed is a mapping of names"),
+        ({"publishes": {"data": 3}}, "metadata dask_dataproc: publishes: {'data': 3} given"),
+        (
+            {"publishes": {"dta": {}}},
+            "metadata dask_dataproc: publishes.dta: the notebook has no parameter 'dta'; cell 1 has data, ratio,",
+        ),
+        ({"publishes": {"ratio": {}}}, "metadata dask_dataproc: publishes.ratio: parameter 'ratio' (cell 1) is 1,"),
+        ({"publishes": {"stamp": {}}}, "metadata dask_dataproc: publishes.stamp: parameter 'stamp' (cell 1) is an"),
         ({"timetable": "@daily"}, "metadata dask_dataproc: 'timetable': no such field"),
         ({"cluster": {"worker": 2}}, "metadata dask_dataproc.cluster: 'worker': no such field"),
         ({"cluster": {"workers": 1}}, "metadata dask_dataproc.cluster: workers: 1 given"),
@@ -76,7 +91,7 @@ def params(text: str) -> dict[str, ast.Call]:
 )
 def test_wrong_metadata_is_one_line_with_the_field_and_what_was_given(job, said):
     with pytest.raises(NotebookError) as refused:
-        read_job(notebook(**job))
+        read_job(notebook(CELL, **job))
     assert str(refused.value).startswith(said)
     assert "\n" not in str(refused.value)
 
@@ -88,8 +103,8 @@ def test_a_silent_notebook_has_every_default():
 
 
 def test_a_cluster_lives_for_all_tries():
-    _, spec = read_job(notebook(retries=2, timeout="1h"))
-    assert spec.lifetime == 3 * 3600 + 3600
+    _, spec = read_job(notebook(retries=2, retry_delay="10m", timeout="1h"))
+    assert spec.lifetime == 3 * 3600 + 2 * 600 + 3600
 
 
 @given(VALUES)
@@ -97,17 +112,37 @@ def test_a_literal_is_read_back_equal_and_typed(value):
     assert repr(ast.literal_eval(literal(value))) == repr(value)
 
 
-@pytest.mark.parametrize("cell", ["", CELL])
-@pytest.mark.parametrize(
-    "inputs", [[], ["gs://b/in/_SUCCESS"], ["/data/ready"], ["gs://b/x", "/data/a b", "gs://b/{{ ds }}/y"]]
+KERNEL = Environment(
+    "0123abcd" * 4, "3.11", "dask==2026.8.0\n", {"dask": "2026.8.0", "ours": "0.1 (0f)", "vcs": "git+x"}
 )
-def test_the_text_needs_no_formatter(cell, inputs, tmp_path):
-    inputs = [i.replace("{{ ds }}", "{{ds}}") for i in inputs]
+LONG = {"rows": {"min": 1}, "columns": {f"column_{n}": {"nulls": 0.0, "unique": True} for n in range(9)}}
+EVERYTHING = {
+    "schedule": "0 6 * * 1-5",
+    "publishes": {"data": LONG},
+    "notify": ["ana@example.org", "https://example.org/hook"],
+    "pool": "dataproc_jobs",
+    "owner": "A person whose name is so long that it does not fit on a line with everything else that has to be there",
+}
+JOBS = [
+    {},
+    {"inputs": ["gs://b/in/_SUCCESS"]},
+    {"inputs": ["/data/ready"], "schedule": "@daily", "pool": "p"},
+    {"inputs": ["gs://b/x", "/data/a b", "gs://b/{{ ds }}/y"], "publishes": {"data": {}}},
+    EVERYTHING,
+    EVERYTHING | {"runner": "dataproc-job", "notebook": "gs://b/job.ipynb", "inputs": ["/data/x"], "schedule": "@once"},
+    {"runner": "dataproc-job", "notify": ["a@example.org"]},
+]
+
+
+@pytest.mark.parametrize("kernel", [None, KERNEL])
+@pytest.mark.parametrize("job", JOBS)
+def test_the_text_needs_no_formatter_and_names_all_it_uses(job, kernel, tmp_path):
     dag = tmp_path / "job.py"
-    dag.write_text(generate_dag(notebook(cell, inputs=inputs, cluster=CLUSTER), "gs://b/job.ipynb"))
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "120", "--diff", str(dag)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    dag.write_text(generate_dag(notebook(CELL, cluster=CLUSTER, **job), "gs://b/job.ipynb", "", kernel))
+    for command in (["format", "--diff"], ["check", "--select", "E4,E7,E9,F,I,B"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--line-length", "120", str(dag)]
+        done = subprocess.run(ruff, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_same_notebook_makes_the_same_text():
