@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from ..clusters.autoscaling import policy_uri
 from ..clusters.dataproc_config import environment_folder
@@ -13,8 +15,9 @@ from ..clusters.environment import kernel_environment
 from ..clusters.prices import as_of
 from ..clusters.spec import ClusterSpec
 from ..clusters.spending import listed
+from .edit import CLUSTER, with_job
 from .literals import exploded, literal, text
-from .metadata import Job, read_job
+from .metadata import KEY, Job, read_job
 from .notebook import COST, Notebook, kernel_of, read_notebook
 from .parameters import RUN, Parameter, declared_parameters
 from .schema import either
@@ -51,20 +54,39 @@ _WAIT_FOR_OBJECT = """\
 _WAIT_FOR_FILE = '    wait_$number = wait_for_file.override(task_id="wait_for_input_$number")($path)\n'
 
 
-def write_dag(notebook: str | Path, folder: str | Path) -> Path:
+def write_dag(notebook: str | Path, folder: str | Path, cluster: Mapping[str, Any] | None = None) -> Path:
     """Write the DAG of ``notebook`` into ``folder``, which is made, and return the file: one .py named after it.
+
+    Parameters
+    ----------
+    notebook, folder : str or Path
+    cluster : mapping, optional
+        Fields of the cluster, in place of those that the notebook's metadata has.
 
     Raises
     ------
     NotebookError
         The notebook cannot be read, or its parameters or metadata are wrong; nothing is written.
     """
-    location = str(notebook) if "://" in str(notebook) else str(Path(notebook).resolve())
-    made = generate_dag(read_notebook(notebook), location, kernel_environment().key)
-    path = Path(folder) / f"{_identifier(_stem(location))}.py"
+    path, made = dag_of(notebook, folder, cluster)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(made, encoding="utf-8")
     return path
+
+
+def dag_of(notebook: str | Path, folder: str | Path, cluster: Mapping[str, Any] | None = None) -> tuple[Path, str]:
+    """Return where `write_dag` would write, and what; nothing is written."""
+    location = str(notebook) if "://" in str(notebook) else str(Path(notebook).resolve())
+    document = read_notebook(notebook)
+    if cluster is not None:
+        document = with_job(document, {**document.get("metadata", {}).get(KEY, {}), CLUSTER: dict(cluster)})
+    made = generate_dag(document, location, kernel_environment().key)
+    return Path(folder) / f"{dag_name(location)}.py", made
+
+
+def dag_name(location: str | Path) -> str:
+    """Return what the DAG of the notebook at ``location`` is called."""
+    return _identifier(_stem(str(location)))
 
 
 def generate_dag(notebook: Notebook, location: str, environment: str = "") -> str:
