@@ -91,7 +91,7 @@ def at_hand(front: Front, verb: str) -> str:
 
 def _in_editor(front: Front, file: NotebookFile) -> Entry:
     """Return the entry as a person has edited it, once it is right; as it was if they give up."""
-    from ..pipelines.edit_text import marked, written
+    from ..pipelines.edit_text import bare, marked, written
     from ..pipelines.parameters import declared_parameters
 
     if front.session is not None and front.session.live:
@@ -101,6 +101,7 @@ def _in_editor(front: Front, file: NotebookFile) -> Entry:
         text, before = click.edit(text, extension=".yaml") or "", text
         if not text.strip() or text == before:
             return file.entry
+        text = bare(text)
         try:
             return _checked(file, text)
         except (NotebookError, SpecError) as error:

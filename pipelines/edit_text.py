@@ -16,9 +16,11 @@ from .parameters import Parameter
 
 TROUBLE = "# ✗ "
 """How the lines begin that say what is wrong."""
+LINES = 2
+"""So many there are always: what is said of a line's number holds for the text that is edited next."""
 
 
-def written(entry: Mapping[str, Any], title: str, parameters: Mapping[str, Parameter], wrong: str = "") -> str:
+def written(entry: Mapping[str, Any], title: str, parameters: Mapping[str, Parameter]) -> str:
     """Return ``entry`` as a person edits it: what is given, and as comments what may be.
 
     Parameters
@@ -28,16 +30,20 @@ def written(entry: Mapping[str, Any], title: str, parameters: Mapping[str, Param
         The notebook.
     parameters : mapping
         What it declares: shown, for they are edited in their cell.
-    wrong : str
-        What is wrong with it, to stand first.
     """
-    return "\n".join([*_head(title, parameters, wrong), *_job(entry), *_cluster(entry.get(CLUSTER) or {}), ""])
+    return "\n".join([*_head(title, parameters), *_job(entry), *_cluster(entry.get(CLUSTER) or {}), ""])
+
+
+def bare(text: str) -> str:
+    """Return an edited ``text`` with `LINES` empty lines for what was wrong with it, or may be."""
+    kept = [line for line in text.splitlines() if not line.startswith(TROUBLE)]
+    return "\n".join([*[""] * LINES, *kept[next((n for n, line in enumerate(kept) if line), 0) :], ""])
 
 
 def marked(text: str, wrong: str) -> str:
-    """Return a ``text`` that was edited with what is wrong with it first, in place of what was wrong before."""
-    kept = [line for line in text.splitlines() if not line.startswith(TROUBLE)]
-    return "\n".join([*(f"{TROUBLE}{line}" for line in wrong.splitlines()), *kept, ""])
+    """Return a `bare` text with what is ``wrong`` with it in its first lines."""
+    said = [f"{TROUBLE}{line}" for line in (wrong.splitlines() + [""] * LINES)[:LINES]]
+    return "\n".join([*said, *text.splitlines()[LINES:], ""])
 
 
 def read_back(text: str) -> Entry:
@@ -73,8 +79,7 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
     return line
 
 
-def _head(title: str, parameters: Mapping[str, Parameter], wrong: str) -> Iterator[str]:
-    yield from (f"{TROUBLE}{line}" for line in wrong.splitlines())
+def _head(title: str, parameters: Mapping[str, Parameter]) -> Iterator[str]:
     yield f"# {title} as a job: save and close to keep it, close without saving to leave it as it was."
     yield "# A field behind # is at its default."
     if parameters:
@@ -117,7 +122,10 @@ def _cluster(cluster: Any) -> Iterator[str]:
 
 
 def _item(name: Any, values: Mapping[str, Any]) -> list[str]:
-    return _yaml({name: values[name]}).splitlines()
+    value = values[name]
+    if isinstance(value, Mapping) and value:
+        return yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True, width=1000).splitlines()
+    return f"{_inline(name)}: {_inline(value)}".splitlines()
 
 
 def _said(field: Field) -> str:
@@ -125,11 +133,12 @@ def _said(field: Field) -> str:
 
 
 def _default(field: Field) -> str:
-    value = duration_text(field.default) if field.unit == "duration" else plain(field.default)
-    return (
-        json.dumps(value, ensure_ascii=False) if value in ("", [], {}) else _yaml(value).removesuffix("...\n").strip()
-    )
+    return _inline(duration_text(field.default) if field.unit == "duration" else plain(field.default))
 
 
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=None)
+def _inline(value: Any) -> str:
+    """Return ``value`` as YAML on one line."""
+    if value in ("", [], {}):
+        return json.dumps(value)
+    said = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100_000, default_flow_style=True)
+    return said.removesuffix("...\n").strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..clusters.history import Run
 from ..clusters.machines import GIB
@@ -33,7 +34,7 @@ class Promotion:
         What was taken and why, a line each.
     """
 
-    cluster: dict[str, object]
+    cluster: dict[str, Any]
     said: tuple[str, ...]
 
 
@@ -63,7 +64,7 @@ def promoted(
     return Promotion(of_a_job(sized), (took, got))
 
 
-def of_a_job(spec: ClusterSpec) -> dict[str, object]:
+def of_a_job(spec: ClusterSpec) -> dict[str, Any]:
     """Return the fields of ``spec`` that are a job's too."""
     gone = (*OF_THE_SESSION, *(OF_ITS_PLACE if spec.project == LOCAL else ()))
     labels = {label: value for label, value in spec.labels.items() if label not in MADE_LABELS}
