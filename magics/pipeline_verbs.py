@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ..clusters.errors import SpecError
 from .cli import ExpectedFailures
 from .edit_verbs import at_hand, edit, show
 from .front import Front, pass_front
@@ -71,6 +72,19 @@ pipeline.add_command(edit)
 
 
 @pipeline.command()
+@pass_front
+def panel(front: Front) -> None:
+    """Show the panel of this notebook's job, in a live notebook."""
+    if front.session is None or not front.session.live:
+        raise SpecError("panel: allowed is in a live notebook", "dask dataproc pipeline edit NOTEBOOK")
+    from IPython.display import display
+
+    from .pipeline_panel import panel_of_job
+
+    display(panel_of_job(front.session))
+
+
+@pipeline.command()
 @click.argument("notebook", default="")
 @folder_option
 @click.option("--as-is", is_flag=True, help="Of the session's cluster keep the size too, whatever was used of it.")
@@ -85,10 +99,7 @@ def export(front: Front, notebook: str, folder: Path, as_is: bool, diff: bool) -
     from .promote import promotion
 
     location = notebook or at_hand(front, "export")
-    promoted = promotion(front, location, as_is=as_is)
-    for line in promoted.said if promoted else ():
-        front.say(line)
-    _export(front, location, folder, promoted.cluster if promoted else None, diff)
+    _export(front, location, folder, promotion(front.session, location, front.say, as_is=as_is), diff)
 
 
 @pipeline.command("run")

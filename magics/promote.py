@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,25 @@ if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
     from ..clusters.history import Run
     from ..clusters.spec import ClusterSpec
+    from ..kernel_ext.session import Session
     from ..pipelines.promotion import Promotion
-    from .front import Front
 
 
-def promotion(front: Front, notebook: str, *, as_is: bool) -> Promotion | None:
-    """Return what the job of ``notebook`` gets of this session, None where there is nothing to be had.
+def promotion(
+    session: Session | None, notebook: str, say: Callable[[str], object], *, as_is: bool = False
+) -> dict[str, Any] | None:
+    """Return the fields of the cluster that the job of ``notebook`` gets of a session, None where there is none to be had.
 
     A notebook whose metadata has a cluster of its own keeps it, and so does every notebook but the session's own.
+
+    Parameters
+    ----------
+    session : Session or None
+    notebook : str
+    say : callable
+        Told in one or two lines what was taken and why.
+    as_is : bool
+        Keep the session's size.
 
     Raises
     ------
@@ -27,7 +39,7 @@ def promotion(front: Front, notebook: str, *, as_is: bool) -> Promotion | None:
     NotebookError
         The notebook cannot be read.
     """
-    cluster = _last(front, notebook)
+    cluster = _last(session, notebook)
     own = _own(notebook) if cluster is not None or as_is else {}
     if cluster is None or own:
         if as_is:
@@ -36,9 +48,12 @@ def promotion(front: Front, notebook: str, *, as_is: bool) -> Promotion | None:
                 f"as-is: given, and {why}", "%dask_pipeline edit --unset cluster" if own else "%dask_cluster up"
             )
         if cluster is not None:
-            front.say("The cluster is the one of the notebook's metadata; this session's is taken where that has none")
+            say("The cluster is the one of the notebook's metadata; this session's is taken where that has none")
         return None
-    return of_cluster(cluster, as_is=as_is)
+    found = of_cluster(cluster, as_is=as_is)
+    for line in found.said:
+        say(line)
+    return found.cluster
 
 
 def of_cluster(cluster: DataprocCluster, *, as_is: bool = False) -> Promotion:
@@ -53,8 +68,7 @@ def of_cluster(cluster: DataprocCluster, *, as_is: bool = False) -> Promotion:
     return promoted(cluster.spec, _measured(cluster), rate, as_is=as_is)
 
 
-def _last(front: Front, notebook: str) -> DataprocCluster | None:
-    session = front.session
+def _last(session: Session | None, notebook: str) -> DataprocCluster | None:
     if session is None or session.run is not None:
         return None
     others = session.notebook and Path(session.notebook).resolve() != Path(notebook).resolve()

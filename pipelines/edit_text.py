@@ -36,14 +36,14 @@ def written(entry: Mapping[str, Any], title: str, parameters: Mapping[str, Param
 
 def bare(text: str) -> str:
     """Return an edited ``text`` with `LINES` empty lines for what was wrong with it, or may be."""
-    kept = [line for line in text.splitlines() if not line.startswith(TROUBLE)]
-    return "\n".join([*[""] * LINES, *kept[next((n for n, line in enumerate(kept) if line), 0) :], ""])
+    kept = [line for line in text.strip("\n").split("\n") if not line.startswith(TROUBLE)]
+    return "\n".join([*[""] * LINES, *kept, ""])
 
 
 def marked(text: str, wrong: str) -> str:
     """Return a `bare` text with what is ``wrong`` with it in its first lines."""
     said = [f"{TROUBLE}{line}" for line in (wrong.splitlines() + [""] * LINES)[:LINES]]
-    return "\n".join([*said, *text.splitlines()[LINES:], ""])
+    return "\n".join([*said, *text.split("\n")[LINES:]])
 
 
 def read_back(text: str) -> Entry:
