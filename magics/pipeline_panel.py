@@ -1,4 +1,4 @@
-"""The panel of a notebook's job: when, with what and on which cluster it runs; saved in the notebook, exported as a DAG."""
+"""The panel of a notebook's job: when, with what and where it runs; saved in the notebook, exported as a DAG."""
 
 from __future__ import annotations
 
@@ -154,10 +154,13 @@ class PipelinePanel:
         self.again = _button("Load again", "Show what the notebook's file says", self.load)
         self.export = _button("Export", "Write the DAG's file", self._export)
         self.folder = ipywidgets.Text(description="Export to", value=".", tooltip="Folder of the DAG's file")
-        buttons = ipywidgets.HBox([self.save, self.again, self.folder, self.export])
+        taking, buttons = (
+            ipywidgets.HBox(row) for row in ([self.take], [self.save, self.again, self.folder, self.export])
+        )
+        taking.add_class("buttons")
         buttons.add_class("buttons")
         heading = ipywidgets.HTML(html.heading(self._file.path.stem, "as a job"))
-        rows = [heading, self._parameters, self.form.widget, self.take, self._figures, self._wrong, buttons, self._line]
+        rows = [heading, self._parameters, self.form.widget, taking, self._figures, self._wrong, buttons, self._line]
         self.widget = styled(rows)
 
 

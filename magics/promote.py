@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def promotion(
     session: Session | None, notebook: str, say: Callable[[str], object], *, as_is: bool = False
 ) -> dict[str, Any] | None:
-    """Return the fields of the cluster that the job of ``notebook`` gets of a session, None where there is none to be had.
+    """Return the fields of the cluster that the job of ``notebook`` gets of a session; None where it gets none.
 
     A notebook whose metadata has a cluster of its own keeps it, and so does every notebook but the session's own.
 
