@@ -63,7 +63,7 @@ def _read(text: str) -> tuple[_Facts, str]:
 
 def _facts(name: tuple[str, ...], value: ast.expr) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the leaves of a literal, by path."""
-    if isinstance(value, ast.Dict) and value.keys:
+    if isinstance(value, ast.Dict):
         for key, item in zip(value.keys, value.values, strict=True):
             yield from _facts((*name, str(ast.literal_eval(key)) if key else "**"), item)
     else:

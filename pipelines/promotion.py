@@ -20,6 +20,8 @@ OF_THE_SESSION = ("name", "lifetime", "idle_time", "input_bytes")
 OF_ITS_PLACE = ("project", "region", "zone", "staging")
 MADE_LABELS = ("owner", "notebook")
 """Labels that `config.resolve` and the DAG's generator make each by themselves."""
+LONG = 600.0
+"""Seconds of work from which on it is told in minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,13 @@ def _of_size(session: ClusterSpec, n: int) -> ClusterSpec:
 def _measured(run: Run | None) -> str:
     if run is None:
         return ""
-    busy = f"its threads were busy {run.cpu_efficiency:.0%} of {run.seconds / 60:.1f} min of work"
-    return f"; {busy}, at most {run.peak_memory / GIB:.1f} GiB were held, {run.worker_peak / GIB:.1f} by one worker"
+    worked = f"{run.seconds / 60:.0f} min" if run.seconds >= LONG else f"{run.seconds:.1f} s"
+    held = f"at most {_bytes(run.peak_memory)} were held, {_bytes(run.worker_peak)} by one worker"
+    return f"; its threads were busy {run.cpu_efficiency:.0%} of {worked} of work, {held}"
+
+
+def _bytes(count: int) -> str:
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / GIB * 1024:.0f} MiB"
 
 
 def _prices(job: float | None, session: float | None) -> str:
