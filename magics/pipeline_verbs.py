@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -126,18 +127,20 @@ def _run(front: Front, notebook: str, assignments: tuple[str, ...], output: str 
 
 def _export(front: Front, notebook: str, folder: Path, cluster: Mapping[str, Any] | None, diff: bool) -> None:
     """Write the DAG, or say what that would change and end with the status that ``diff`` has."""
-    from ..pipelines.generator import dag_of, write_dag
+    from ..pipelines.generator import write_dag
 
     if not diff:
         front.result(str(write_dag(notebook, folder, cluster)))
         return
     from ..pipelines.export_diff import changes, unified
 
-    path, made = dag_of(notebook, folder, cluster)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        written = write_dag(notebook, elsewhere, cluster)
+        made, path = written.read_text(encoding="utf-8"), folder / written.name
     there = path.read_text(encoding="utf-8") if path.exists() else ""
-    told = changes(there, made) if there else [f"nothing has been exported to {folder} yet: all of it"]
     if there == made:
         front.say(f"{path} is as it would be written now")
         return
+    told = changes(there, made) if there else [f"nothing has been exported to {folder} yet: all of it"]
     front.result("\n".join([*told, "", unified(there, made, str(path))]))
     click.get_current_context().exit(1)

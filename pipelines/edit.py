@@ -29,6 +29,13 @@ def with_job(notebook: Notebook, entry: Mapping[str, Any]) -> Notebook:
     return {**notebook, "metadata": {**notebook.get("metadata", {}), KEY: dict(entry)}}
 
 
+def with_cluster(notebook: Notebook, cluster: Mapping[str, Any] | None) -> Notebook:
+    """Return ``notebook`` with ``cluster`` for the fields of its job's cluster; as it is where that is None."""
+    if cluster is None:
+        return notebook
+    return with_job(notebook, {**notebook.get("metadata", {}).get(KEY, {}), CLUSTER: dict(cluster)})
+
+
 def check(notebook: Notebook, entry: Mapping[str, Any]) -> tuple[Job, ClusterSpec]:
     """Return the job and the cluster that ``notebook`` would be with ``entry``.
 

@@ -15,9 +15,9 @@ from ..clusters.environment import kernel_environment
 from ..clusters.prices import as_of
 from ..clusters.spec import ClusterSpec
 from ..clusters.spending import listed
-from .edit import CLUSTER, with_job
+from .edit import with_cluster
 from .literals import exploded, literal, text
-from .metadata import KEY, Job, read_job
+from .metadata import Job, read_job
 from .notebook import COST, Notebook, kernel_of, read_notebook
 from .parameters import RUN, Parameter, declared_parameters
 from .schema import either
@@ -68,25 +68,13 @@ def write_dag(notebook: str | Path, folder: str | Path, cluster: Mapping[str, An
     NotebookError
         The notebook cannot be read, or its parameters or metadata are wrong; nothing is written.
     """
-    path, made = dag_of(notebook, folder, cluster)
+    location = str(notebook) if "://" in str(notebook) else str(Path(notebook).resolve())
+    document = with_cluster(read_notebook(notebook), cluster)
+    made = generate_dag(document, location, kernel_environment().key)
+    path = Path(folder) / f"{_identifier(_stem(location))}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(made, encoding="utf-8")
     return path
-
-
-def dag_of(notebook: str | Path, folder: str | Path, cluster: Mapping[str, Any] | None = None) -> tuple[Path, str]:
-    """Return where `write_dag` would write, and what; nothing is written."""
-    location = str(notebook) if "://" in str(notebook) else str(Path(notebook).resolve())
-    document = read_notebook(notebook)
-    if cluster is not None:
-        document = with_job(document, {**document.get("metadata", {}).get(KEY, {}), CLUSTER: dict(cluster)})
-    made = generate_dag(document, location, kernel_environment().key)
-    return Path(folder) / f"{dag_name(location)}.py", made
-
-
-def dag_name(location: str | Path) -> str:
-    """Return what the DAG of the notebook at ``location`` is called."""
-    return _identifier(_stem(str(location)))
 
 
 def generate_dag(notebook: Notebook, location: str, environment: str = "") -> str:
@@ -232,3 +220,8 @@ def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) ->
 def _label(value: str) -> str:
     plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:LABEL_ROOM]
+
+
+def dag_name(location: str | Path) -> str:
+    """Return what the DAG of the notebook at ``location`` is called."""
+    return _identifier(_stem(str(location)))

@@ -13,7 +13,7 @@ from dask_dataproc.clusters.spec import ClusterSpec
 from dask_dataproc.clusters.spending import listed
 from dask_dataproc.pipelines.edit import check
 from dask_dataproc.pipelines.export_diff import changes, unified
-from dask_dataproc.pipelines.generator import dag_of, generate_dag
+from dask_dataproc.pipelines.generator import generate_dag, write_dag
 from dask_dataproc.pipelines.promotion import promoted
 from dask_dataproc.pipelines.schedule import in_words, next_runs
 
@@ -148,10 +148,8 @@ def test_a_file_that_is_no_dag_of_ours_is_compared_all_the_same(there):
 
 def test_a_cluster_that_is_given_stands_in_the_dag_in_place_of_the_metadatas(tmp_path):
     (tmp_path / "job.ipynb").write_text('{"cells": [], "metadata": {"dask_dataproc": {"cluster": {"workers": 2}}}}')
-    path, made = dag_of(tmp_path / "job.ipynb", tmp_path / "dags", {"workers": 7})
-    assert '"num_instances": 7' in made
-    assert path == tmp_path / "dags" / "job.py"
-    assert not path.parent.exists()
+    written = write_dag(tmp_path / "job.ipynb", tmp_path / "dags", {"workers": 7})
+    assert '"num_instances": 7' in written.read_text()
 
 
 def test_the_next_runs_are_those_of_airflow_in_utc():
