@@ -182,4 +182,5 @@ def trouble(error: NotebookError) -> tuple[str, ...]:
     place, _, said = error.message.removeprefix("metadata ").partition(": ")
     if not place.startswith(KEY):
         return ()
-    return tuple(part for part in (place.removeprefix(KEY).strip("."), said.partition(":")[0].strip("'\"")) if part)
+    path = [*place.removeprefix(KEY).split("."), *said.partition(":")[0].strip("'\"").split(".")]
+    return tuple(part for part in path if part)

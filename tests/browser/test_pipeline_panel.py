@@ -12,6 +12,9 @@ from .axe import violations
 PANEL = ".dask-dataproc-panel"
 PARAMETERS = 'day: str = "2026-01-01"  # the day to load\nscale: float = 0.1'
 
+CHANGE = """path => [...window.jupyterapp.shell.widgets('main')].find(each => each.context?.path === path)
+    .context.model.setMetadata('dask_dataproc', {owner: 'bo', retries: 2})"""
+
 
 def test_a_job_is_made_in_the_panel_and_saved_in_the_open_document(page, lab, notebook):
     written = lab.folder / lab.write(notebook, PARAMETERS)
@@ -48,6 +51,22 @@ def test_a_job_is_made_in_the_panel_and_saved_in_the_open_document(page, lab, no
     saved = json.loads(written.read_text())
     assert saved["metadata"]["dask_dataproc"] == {"cluster": {"workers": 3}, "retries": 2, "schedule": "0 6 * * 1-5"}
     assert "after" in json.dumps(saved["cells"])
+
+    at = page.begin("%dask_pipeline edit --set owner=risk")
+    expect(page.tab.locator(".jp-OutputArea").nth(-1)).to_contain_text("Saved, with the notebook")
+    assert page.done(at).error == ""
+    page.save()
+    assert json.loads(written.read_text())["metadata"]["dask_dataproc"]["owner"] == "risk"
+    panel.get_by_role("button", name="Load again").click()
+    expect(panel.get_by_label("Owner")).to_have_value("risk")
+
+    page.tab.evaluate(CHANGE, notebook)  # in the document, which nobody saves
+    panel.get_by_label("Owner").fill("ana")
+    panel.get_by_role("button", name="Save").click()
+    expect(panel).to_contain_text("Not saved: the open notebook says something else of its job than its file did")
+    page.save()
+    panel.get_by_role("button", name="Load again").click()
+    expect(panel.get_by_label("Owner")).to_have_value("bo")
 
     panel.get_by_label("Export to").fill("dags")
     panel.get_by_role("button", name="Export").click()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dask_dataproc.clusters.errors import NotebookError, SpecError
-from dask_dataproc.pipelines.edit import check, edited, read_yaml
+from dask_dataproc.pipelines.edit import check, edited, read_yaml, trouble
 from dask_dataproc.pipelines.edit_text import bare, line_of, marked, read_back, written
 from dask_dataproc.pipelines.metadata import FIELDS, KEY
 from dask_dataproc.pipelines.notebook_file import NotebookFile
@@ -148,6 +148,21 @@ def test_the_line_that_is_said_is_the_one_that_is_edited_next():
         text = marked(text, f"line {line}: retries: 'many' given")
         assert text.splitlines()[line - 1] == "retries: many"
         assert text.startswith(f"# ✗ line {line}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("retries: 1\ntimetable: 3", 2),
+        ("retries: 1\ncluster:\n  workers: 1", 3),
+        ("cluster:\n  lifetime: 1h", 2),
+        ("retries: 1\n\ncluster: 4", 3),
+    ],
+)
+def test_what_is_wrong_is_found_in_its_line(text, line):
+    with pytest.raises(NotebookError) as refused:
+        check(NOTEBOOK, read_back(text))
+    assert line_of(text, trouble(refused.value)) == line
 
 
 @pytest.mark.parametrize(
