@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dask_dataproc
 from dask_dataproc.clusters.errors import NotebookError, SpecError
 from dask_dataproc.pipelines.edit import check, edited, read_yaml, trouble
 from dask_dataproc.pipelines.edit_text import bare, line_of, marked, read_back, written
@@ -207,3 +209,9 @@ def test_a_file_that_has_changed_meanwhile_is_not_written(path):
 def test_only_a_file_is_edited():
     with pytest.raises(NotebookError, match="no file here"):
         NotebookFile.read("gs://b/job.ipynb")
+
+
+def test_the_page_about_jobs_has_every_field():
+    page = (Path(dask_dataproc.__file__).parent / "docs" / "pipelines.md").read_text()
+    documented = {name for row in re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE) for name in row.split(", ")}
+    assert {f"`{name}`" for name in [*FIELDS, "cluster"]} <= documented
