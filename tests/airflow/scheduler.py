@@ -16,18 +16,19 @@ from typing import Any
 
 WAIT = 240.0
 PROGRAMS = {"2.11": ("scheduler",), "3": ("api-server", "dag-processor", "scheduler")}
+AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 SETTINGS = {
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     "AIRFLOW__CORE__PARALLELISM": "2",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+    "AIRFLOW__CORE__AUTH_MANAGER": AUTH,
     "AIRFLOW__API__HOST": "127.0.0.1",
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-    "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",  # 2.11 advises against sqlite with two worker processes
+    "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",  # 2.11 wants another database for that
 }
 
 
@@ -78,7 +79,7 @@ class RunningAirflow:
                 os.killpg(program.pid, signal.SIGKILL)
 
     def run(self, dag: str) -> tuple[str, dict[str, tuple[str, int]]]:
-        """Return the state of the one run of ``dag``, and state and number of tries of each task; "" before there is one."""
+        """Return the state of the one run of ``dag``, "" before it begins, and each task's state and tries."""
         rows = self._ask("select state from dag_run where dag_id = ?", dag)
         tasks = self._ask("select task_id, state, try_number from task_instance where dag_id = ?", dag)
         assert len(rows) <= 1, rows

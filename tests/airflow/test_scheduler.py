@@ -1,4 +1,4 @@
-"""A scheduler and its worker processes run the generated DAG by themselves, and go on when a task's process is killed."""
+"""A scheduler and its worker processes run the generated DAG by themselves, also when a task's process is killed."""
 
 from __future__ import annotations
 

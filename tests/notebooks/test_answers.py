@@ -90,7 +90,7 @@ def test_graph_ranks_as_the_matrix_does(pairs):
 
 
 def test_training_comes_near_the_best_that_can_be_known(tables):
-    """TPC-H draws the days on the way evenly: who is late is best told by the days that were left when it was shipped."""
+    """TPC-H draws the days on the way evenly: the days that were left at the shipment tell best who is late."""
     joined = tables["lineitem"].merge(tables["orders"], left_on="l_orderkey", right_on="o_orderkey")
     joined = joined[joined.o_orderdate >= date(1997, 1, 1)]
     left = pd.to_datetime(joined.l_commitdate) - pd.to_datetime(joined.l_shipdate)
