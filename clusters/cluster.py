@@ -12,6 +12,7 @@ from distributed.core import Status
 from . import unclosed
 from .config import LEASE_BOUNDS, duration, resolve
 from .errors import DaskDataprocError
+from .history import Run
 from .phases import Phase, Phases
 from .provision import left_behind, to_its_end
 from .rising_cluster import RisingCluster
@@ -88,6 +89,7 @@ class DataprocCluster(RisingCluster):
         self.keep = keep
         self._create, self._fit, self._hold_lease, self._on_phase = create, fit, hold_lease, on_phase
         self._wanted_life = self.spec.lifetime
+        self._run: Run | None = None
         self._lease_length = duration("lease", LEASE_BOUNDS)
         self._phases = Phases(self._log_phase)
         super().__init__(asynchronous=asynchronous, loop=loop, name=self.spec.name, quiet=True)
@@ -147,8 +149,23 @@ class DataprocCluster(RisingCluster):
         """Delete the cluster if it was made here and is not to be kept; close the connection to it."""
         return self._end(self._usual_end)
 
+    def measured(self, timeout: float = 5.0) -> Any:
+        """Return what the cluster has done so far as a `Run`, None if nothing; what it had done, once it has ended.
+
+        Raises
+        ------
+        WaitTimeout
+            There is no answer within ``timeout`` seconds.
+        """
+        return self._answer(self._measure, timeout) if self.status is Status.running else self._run
+
+    async def _measure(self) -> Run | None:
+        self._run = self._tenure.run(await self._used()) or self._run
+        return self._run
+
     async def _keep_run(self) -> None:
-        await self._tenure.keep_run(await self._used())
+        if (run := await self._measure()) is not None:
+            await self._tenure.booking.keep(run)
 
     @property
     def _usual_end(self) -> str:

@@ -246,7 +246,7 @@ def _reasons(runs: Sequence[Run], needs: Demand, shape: WorkerShape, workers: in
     tried = ", ".join(map(str, sizes))
     parallel = needs.work / shape.threads / needs.span if needs.span else float("inf")
     serial = f"{needs.span:,.0f} s of it go one after the other" if needs.span else "all of it goes in parallel"
-    known = f"{len(runs)} runs with {tried} workers: {serial}"
+    known = f"{len(runs)} run{'s' * (len(runs) != 1)} with {tried} workers: {serial}"
     if workers > parallel:
         return [known, f"more than {parallel:.1f} workers wait longer than they work"]
     return [known]

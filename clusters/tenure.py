@@ -17,6 +17,7 @@ from .booking import Booking
 from .config import duration
 from .connection import forget
 from .errors import ClusterBusy, DaskDataprocError, QuotaExceeded, Stockout, WaitTimeout
+from .history import Run
 from .lease import EXPIRY, NEAREST, RENEWALS, Lease, keep_renewing, living_until
 from .phases import Phases
 from .provision import living, sooner, unless_given_up
@@ -179,11 +180,9 @@ class Tenure:
         leave = partial(self.leave, keep=keep)
         await {"delete": self.delete, "stop": self.stop, "leave": leave, "hand back": self.hand_back}[how]()
 
-    async def keep_run(self, used: Mapping[str, Any]) -> None:
-        """Keep what the cluster has done so far, as its head counted it, as a run of its workload."""
-        run = run_of(self.spec, self.record, used, self.cost, self._service.clock.now())
-        if run is not None:
-            await self.booking.keep(run)
+    def run(self, used: Mapping[str, Any]) -> Run | None:
+        """Return what the cluster has done so far, as its head counted it, as a run of its workload."""
+        return run_of(self.spec, self.record, used, self.cost, self._service.clock.now())
 
     async def note(self, label: str, value: str) -> None:
         """Have the cluster's ``label`` say ``value``, where whoever attaches finds it; '' takes it away."""

@@ -100,6 +100,11 @@ class Session:
         run = self._shell.user_ns.get(RUN)
         return run if isinstance(run, Mapping) and run.get("cluster") else None
 
+    @property
+    def last_cluster(self) -> DataprocCluster | None:
+        """The current cluster, or else the last there was."""
+        return self.cluster or (self._used[-1] if self._used else None)
+
     def costs(self) -> list[dict[str, Any]]:
         """Return what each cluster used here has cost at list prices, until it ended or was let go of: USD, or None."""
         from ..clusters.prices import as_of

@@ -32,6 +32,7 @@ HOMES = {
     "run": "pipeline_verbs",
     "dag": "pipeline_verbs",
     "quality": "quality_verbs",
+    "pipeline": "pipeline_verbs",
 }
 """Where each verb lives."""
 

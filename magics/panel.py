@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ipywidgets
@@ -19,6 +18,7 @@ from .panel_progress import ProgressView
 from .panel_quote import QuoteView
 from .panel_running import LOOK, RunningView, fine
 from .panel_start import start_of
+from .panel_style import MARK, styled
 from .render import Table, money
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ IDLE = 1.0
 """Seconds between two looks whether somebody has made a cluster in a cell."""
 FORM, COMING, RUNNING = "form", "coming", "running"
 ENDED = "has ended"
-MARK = "dask-dataproc"
-"""The metadata of an output by which our labextension knows a panel, to show the table of one whose kernel is gone."""
 
 
 class Holder(Protocol):
@@ -284,10 +282,7 @@ class Panel:
         if self._begin_up is None:
             form.children = [self._line]
         self._views = {FORM: form, COMING: self.progress.widget, RUNNING: self.running.widget}
-        style = ipywidgets.HTML(f"<style>{files('dask_dataproc.magics').joinpath('panel.css').read_text()}</style>")
-        style.layout.display = "none"
-        self.widget = ipywidgets.VBox([style, *self._views.values()])
-        self.widget.add_class("dask-dataproc-panel")
+        self.widget = styled(self._views.values())
         self.widget._view_count = 0  # ipywidgets counts the views from now on
         self.widget.observe(lambda change: self._seen(change["new"]), "_view_count")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
@@ -32,11 +32,15 @@ class Control:
         Called without arguments when a person, or the form, has changed the value.
     slides : bool
         A slider stands under the input.
+    offers : sequence of str
+        Texts that are offered; any other may be typed.
     """
 
-    def __init__(self, field: Field, changed: Callable[[], object], *, slides: bool = False):
+    def __init__(
+        self, field: Field, changed: Callable[[], object], *, slides: bool = False, offers: Sequence[str] = ()
+    ):
         self.field = field
-        self.input = _input(field)
+        self.input = _input(field, offers)
         self.input.observe(lambda _: changed(), "value")
         self._note = ipywidgets.HTML()
         moved = [slider_of(field, self.input)] if slides else []
@@ -74,9 +78,11 @@ class Control:
         self._note.value = html.note(line, "status")
 
 
-def _input(field: Field) -> Any:
+def _input(field: Field, offers: Sequence[str]) -> Any:
     """Return the input for ``field``, by its type."""
-    said = {"description": _label(field), "tooltip": field.allowed, "layout": {"width": "auto"}}
+    if field.type is str and field.check is check_machines:
+        offers = MACHINES
+    said = {"description": label(field), "tooltip": field.allowed, "layout": {"width": "auto"}}
     typed = _typed(field, field.default)
     if field.choices:
         return ipywidgets.Dropdown(options=field.choices, value=typed, **said)
@@ -84,8 +90,8 @@ def _input(field: Field) -> Any:
         return ipywidgets.Checkbox(value=typed, indent=False, **said)
     if field.type is int and field.unit != "duration":
         return ipywidgets.IntText(value=typed, **said)
-    if field.type is str and field.check is check_machines:
-        return ipywidgets.Combobox(value=typed, options=MACHINES, placeholder=field.example, **said)
+    if offers:
+        return ipywidgets.Combobox(value=typed, options=tuple(offers), placeholder=field.example, **said)
     return ipywidgets.Text(value=typed, placeholder=field.like.partition(" (")[0], **said)
 
 
@@ -104,7 +110,8 @@ def _pairs(value: dict[str, str]) -> str:
     return ",".join(f"{name}={said}" for name, said in value.items())
 
 
-def _label(field: Field) -> str:
+def label(field: Field) -> str:
+    """Return what a field is called before its input."""
     words = [WORDS.get(word, word) for word in field.name.split("_")]
     said = " ".join(words)
     unit = "" if field.unit in ("", "duration", words[-1]) else f", {field.unit}"

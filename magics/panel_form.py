@@ -145,8 +145,12 @@ class Form:
     def _show(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
         self._most = self._values["max_workers"]
+        shown = {
+            name: self._shown(name) for name in self.controls
+        }  # first: the panel's thread reads what is half shown
         for name, control in self.controls.items():
-            control.show(self._shown(name))
+            control.show(shown[name])
+        self._values = dict(values)
 
     def _shown(self, name: str) -> Any:
         total, share = together(self._values)

@@ -88,6 +88,17 @@ def steps(rows: Sequence[Row]) -> str:
     return f'<ol class="steps">{each}</ol>'
 
 
+def table(caption: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table with a caption; texts that are long break."""
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    said = body or f'<tr><td colspan="{len(names)}">none</td></tr>'
+    return (
+        f'<table class="rows"><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{said}</tbody></table>"
+    )
+
+
 def bar(share: float | None, what: str) -> str:
     """Return how much is done, 0 to 1; None where nobody can say."""
     value = "" if share is None else f' value="{min(1.0, max(0.0, share)):.2f}"'

@@ -1,4 +1,4 @@
-"""``%dask_pipeline export`` and ``run``: this notebook as a DAG, and as a job."""
+"""``%dask_pipeline VERB``: this notebook as a job; without a verb, the panel of it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from .pipeline_verbs import pipeline
 
 
 def run(shell: Any, line: str) -> None:
-    """Run the verb; without one, show the help."""
-    run_magic(pipeline, line or "--help", NotebookFront(shell, "%dask_pipeline"))
+    """Run the verb; without one, show the panel where somebody can press its buttons, and the help elsewhere."""
+    front = NotebookFront(shell, "%dask_pipeline")
+    if not line.strip() and front.session is not None and front.session.live:
+        line = "panel"
+    run_magic(pipeline, line or "--help", front)
 
 
 def complete(line: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..clusters.fields import shown
 from ..clusters.prices import as_of
 from ..clusters.spec import ClusterSpec
 from ..clusters.spending import listed
+from .edit import with_cluster
 from .kernel import FOLDER, kernel_files, kernel_name, pins
 from .literals import exploded, literal, text
 from .metadata import KEY, Job, read_job
@@ -37,8 +39,14 @@ SENDABLE = {"string", "integer", "number", "boolean", "array", "object", "null"}
 _NO_CRON = ("@once", "@continuous")
 
 
-def write_dag(notebook: str | Path, folder: str | Path) -> Path:
+def write_dag(notebook: str | Path, folder: str | Path, cluster: Mapping[str, Any] | None = None) -> Path:
     """Write the DAG of ``notebook`` into ``folder``, which is made, and return the file: one .py named after it.
+
+    Parameters
+    ----------
+    notebook, folder : str or Path
+    cluster : mapping, optional
+        Fields of the cluster, in place of those that the notebook's metadata has.
 
     Raises
     ------
@@ -46,7 +54,7 @@ def write_dag(notebook: str | Path, folder: str | Path) -> Path:
         The notebook cannot be read, or its parameters or metadata are wrong; nothing is written.
     """
     location = str(notebook) if "://" in str(notebook) else str(Path(notebook).resolve())
-    document, kernel = read_notebook(notebook), notebook_environment()
+    document, kernel = with_cluster(read_notebook(notebook), cluster), notebook_environment()
     made = generate_dag(document, location, kernel_environment().key, kernel)
     path = Path(folder) / f"{_identifier(_stem(location))}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -256,3 +264,8 @@ def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) ->
 def _label(value: str) -> str:
     plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:LABEL_ROOM]
+
+
+def dag_name(location: str | Path) -> str:
+    """Return what the DAG of the notebook at ``location`` is called."""
+    return _identifier(_stem(str(location)))

@@ -53,7 +53,7 @@ def notebook(folder: Path) -> Path:
         "timeout": "10m",
         "outputs": str(folder / "out"),
     }
-    metadata = {"dask_dataproc": job, "kernelspec": {"name": "dask", "display_name": "Dask", "language": "python"}}
+    metadata = {"dask_dataproc": job, "kernelspec": {"name": "python3", "display_name": "Dask", "language": "python"}}
     path = folder / "killed.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
     return path

@@ -80,7 +80,7 @@ def test_dag_writes_one_file_named_after_the_notebook_and_says_where(tmp_path):
 def test_this_notebook_is_no_notebook_in_a_shell():
     result = CliRunner().invoke(pipeline, ["export"])
     assert result.exit_code == 2
-    assert "does not know its own" in result.stderr
+    assert "notebook: none given, allowed is the path of one" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 // For every notebook:
 // - a kernel whose cluster is ready asks for its dashboards, and dask-labextension opens them beside the notebook;
 // - a restarted kernel whose notebook has a cluster loads our extension, which finds it again and says so in a line;
-// - a sizing panel whose kernel is gone becomes the table that is saved of it.
+// - a sizing panel whose kernel is gone becomes the table that is saved of it;
+// - what the notebook says of itself as a job is changed in the document that is open, which is then saved.
 //
-// A kernel's message chooses the cluster, by its name, and nothing else: no command, address or code comes from it.
+// A kernel's message chooses the cluster, by its name, or gives that one entry of its own notebook's metadata, and nothing
+// else: no command, address or code comes from it.
 (function () {
   const ID = 'dask-dataproc';
   const NAME = /^[a-z]([-a-z0-9]{0,49}[a-z0-9])?$/;
@@ -16,6 +18,7 @@
   const POLL = 200; // milliseconds
   const ANSWERS = 60000; // milliseconds that a dashboard may take to answer, and a cluster to be found again
   const SHOWN = 10000; // milliseconds that a line stays
+  const JOB = 'dask_dataproc'; // the entry of a notebook's metadata
   const WIDGET = 'application/vnd.jupyter.widget-view+json';
 
   let share;
@@ -83,11 +86,30 @@
     }
   };
 
+  // Not over what somebody else has written meanwhile: the kernel says what it has read.
+  const putJob = async ({ same }, context, { job, was }) => {
+    const model = context.model;
+    if (!same(model.getMetadata(JOB) ?? {}, was)) {
+      return 'the open notebook says something else of its job than its file did: save it, and try again';
+    }
+    if (Object.keys(job).length) {
+      model.setMetadata(JOB, job);
+    } else {
+      model.deleteMetadata(JOB);
+    }
+    await context.save();
+    return model.dirty ? 'JupyterLab could not save the notebook' : '';
+  };
+
   const answer = (app, services, panel, kernel) =>
     kernel?.registerCommTarget(ID, (comm, message) => {
-      const { open, cluster } = message.content.data;
+      const { open, cluster, job, was } = message.content.data;
       if (open === 'dashboards' && typeof cluster === 'string' && NAME.test(cluster)) {
         openDashboards(app, services, panel, cluster); // not waited for: the kernel's next messages come after this one
+      } else if (job && was) {
+        putJob(services, panel.context, { job, was })
+          .catch(error => `${error}`)
+          .then(refused => comm.close({ refused }));
       }
     });
 
@@ -156,6 +178,7 @@
     const { INotebookTracker } = await use('@jupyterlab/notebook');
     const { ISettingRegistry } = await use('@jupyterlab/settingregistry');
     const { ServerConnection } = await use('@jupyterlab/services');
+    const { JSONExt } = await use('@lumino/coreutils');
     const { Notification } = await use('@jupyterlab/apputils');
     const activate = (app, settings, tracker) => {
       const server = app.serviceManager.serverSettings;
@@ -163,7 +186,8 @@
         const response = await ServerConnection.makeRequest(server.baseUrl + path, {}, server);
         return response.status === 200 ? response.json() : {};
       };
-      const services = { ask, settings, tell: line => Notification.info(line, { autoClose: SHOWN }) };
+      const same = (one, other) => JSONExt.deepEqual(one, other);
+      const services = { ask, same, settings, tell: line => Notification.info(line, { autoClose: SHOWN }) };
       tracker?.forEach(panel => watch(app, services, panel));
       tracker?.widgetAdded.connect((_, panel) => watch(app, services, panel));
     };

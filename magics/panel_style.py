@@ -1,0 +1,21 @@
+"""How a panel looks, and how it is known: its parts under one box with the style of all panels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Any
+
+import ipywidgets
+
+MARK = "dask-dataproc"
+"""The metadata of an output by which our labextension knows a panel, to show the table of one whose kernel is gone."""
+
+
+def styled(parts: Iterable[Any]) -> Any:
+    """Return ``parts`` one under the other, as a panel."""
+    style = ipywidgets.HTML(f"<style>{files('dask_dataproc.magics').joinpath('panel.css').read_text()}</style>")
+    style.layout.display = "none"
+    widget = ipywidgets.VBox([style, *parts])
+    widget.add_class("dask-dataproc-panel")
+    return widget
