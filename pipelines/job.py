@@ -18,11 +18,10 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from ..clusters.errors import DaskDataprocError, SpecError
+from ..clusters.job_config import RUNNERS
 from .arguments import arguments_of, split, typed
 from .result import RESULT
 
-OWN = ("job_module", "job_function", "git_repo", "git_ref", "git_secret")
-"""The runner's own options; a function's arguments have other names."""
 ENDED = 128 + signal.SIGTERM
 
 
@@ -50,7 +49,7 @@ def prepare(words: Sequence[str]) -> tuple[Callable[..., Any], dict[str, Any]]:
     ConfigError, PackageError
         The repository, or the packages of its lock, cannot be had.
     """
-    own, given = split(words, OWN)
+    own, given = split(words, RUNNERS)
     for name in ("job_module", "job_function"):
         if not own.get(name):
             option = f"--{name.replace('_', '-')}"
