@@ -12,9 +12,11 @@ from types import ModuleType
 import dask.dataframe as dd
 import fsspec
 import pytest
+from distributed import Client
 
-from dask_dataproc.clusters.errors import QualityError, SpecError
+from dask_dataproc.clusters.errors import GateClosed, QualityError, SpecError
 from dask_dataproc.pipelines.quality import publish_folder
+from dask_dataproc.pipelines.quality.gate import gate
 from dask_dataproc.pipelines.quality.publish import is_published, publish, published, staged_location
 
 HERE = Path(__file__).parent
@@ -129,6 +131,19 @@ def test_folders_of_partitions_stay_what_they_are(final):
         assert sorted(zip(read["day"].astype(str), read["o_orderkey"], strict=True)) == [
             ("1", 0), ("1", 1), ("2", 0), ("2", 1),
         ]  # fmt: skip
+
+
+def test_a_gate_holds_back_and_lets_through_where_the_output_is(url, final):
+    outputs = [{"staged": staged_location(final, "2"), "final": final, "rules": {"rows": {"min": 7}}}]
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
+        with pytest.raises(GateClosed, match=r"orders is not published: rows\.min \(6 rows, at least 7 asked\)"):
+            gate(outputs)
+        assert keys(published(final)) == OLD
+        outputs[0]["rules"] = {"rows": {"min": 6, "drop": 0}, "columns": {"o_orderkey": {"unique": True}}}
+        (said,) = gate(outputs)["outputs"]
+    assert keys(published(final)) == NEW
+    assert sorted(files(f"{url}/_quality")) == ["/orders/2.html", "/orders/2.json"]
+    assert said["rows"] == 6
 
 
 def test_nothing_staged_is_one_line_and_leaves_what_there_is(final):
