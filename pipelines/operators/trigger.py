@@ -60,7 +60,7 @@ class DaskJobTrigger(DataprocClusterTrigger):
                 await asyncio.sleep(self.polling_interval_seconds)
             yield TriggerEvent({"state": state, "job_id": self.job_id})
         except asyncio.CancelledError:
-            if not TOLD and await self.safe_to_cancel():
+            if not TOLD and self.task_instance is not None and await self.safe_to_cancel():
                 await self._end()
             raise
 

@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -39,11 +40,14 @@ def run(path: str, conf: dict) -> dict:
 
 
 def dag_bag(path: str):
+    """Return the DAGs of one file, read as Airflow's own processes read it: with its folder on the path."""
     try:
-        from airflow.dag_processing.dagbag import DagBag
+        from airflow.dag_processing.dagbag import BundleDagBag
     except ImportError:  # Airflow 2
         from airflow.models.dagbag import DagBag
-    return DagBag(path)
+
+        return DagBag(path)
+    return BundleDagBag(path, bundle_path=Path(path).parent)
 
 
 if __name__ == "__main__":
