@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         DaskDataprocError,
         EmulatorError,
         InputError,
+        JobFailed,
+        JobNotFound,
         NoDashboard,
         NotebookError,
         PackageError,
@@ -37,12 +39,14 @@ if TYPE_CHECKING:
     )
     from .clusters.spec import ClusterSpec
     from .magics.ext import load_ipython_extension, unload_ipython_extension
+    from .pipelines.runner import DaskRunner
 
     __version__: str
 
 __all__ = [
     "DataprocCluster",
     "ClusterSpec",
+    "DaskRunner",
     "checkpoint",
     "forget_checkpoint",
     "forget_checkpoints",
@@ -60,11 +64,13 @@ __all__ = [
     "ClusterNotFound",
     "ClusterExists",
     "ClusterBusy",
+    "JobNotFound",
     "PermissionDenied",
     "QuotaExceeded",
     "Stockout",
     "Throttled",
     "ClusterFailed",
+    "JobFailed",
     "NoDashboard",
     "DashboardRefused",
     "WaitTimeout",
@@ -76,6 +82,7 @@ __all__ = [
 _HOMES = {
     "DataprocCluster": ".clusters.cluster",
     "ClusterSpec": ".clusters.spec",
+    "DaskRunner": ".pipelines.runner",
     "checkpoint": ".clusters.checkpoint",
     "forget_checkpoint": ".clusters.checkpoint",
     "forget_checkpoints": ".clusters.checkpoint",

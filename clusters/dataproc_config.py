@@ -19,6 +19,8 @@ SPEC = "dask-spec"
 """The metadata key of the spec a cluster was made from, so that whoever attaches knows its bounds and its lifetime."""
 EPHEMERAL = {"lifecycle": "ephemeral"}
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+JOB_FILE = "file:///opt/dask-dataproc/job.py"
+"""The main file of a job that runs in the nodes' Dask environment: install-dask.sh puts it there."""
 INIT_ACTIONS = {"configure-storage.sh": 300, "install-dask.sh": 600}
 """What each node runs at its first boot, in this order, and the seconds that each may take."""
 

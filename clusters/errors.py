@@ -12,6 +12,7 @@ DaskDataprocError
 │   ├── ClusterNotFound
 │   ├── ClusterExists
 │   ├── ClusterBusy
+│   ├── JobNotFound
 │   ├── PermissionDenied
 │   ├── QuotaExceeded
 │   ├── Stockout
@@ -19,6 +20,7 @@ DaskDataprocError
 ├── ClusterFailed        the cluster was created and ended in ERROR, or its scheduler never answered
 ├── NoDashboard          a cluster's dashboard cannot be reached from here; the cluster is as it was
 ├── DashboardRefused     what a dashboard is asked for, or says of itself, would lead elsewhere; nothing was passed on
+├── JobFailed            a job on a cluster failed or was cancelled
 ├── WaitTimeout          a bounded wait ended
 ├── EmulatorError        the local Dataproc could not be started or answered wrongly
 ├── CheckpointError      something that cannot be kept as a checkpoint
@@ -104,6 +106,10 @@ class ClusterBusy(ServiceError):
     """The cluster's state does not allow the call at present: it is being changed, or it is not running."""
 
 
+class JobNotFound(ServiceError, LookupError):
+    """No job of that id in the project and region."""
+
+
 class PermissionDenied(ServiceError, PermissionError):
     """The credentials may not make the call, or the person's role says that they are not to."""
 
@@ -160,6 +166,21 @@ class Throttled(ServiceError):
 
 class ClusterFailed(DaskDataprocError):
     """The cluster ended in ERROR or its scheduler never answered; it has been deleted."""
+
+
+class JobFailed(DaskDataprocError):
+    """A job on a cluster failed or was cancelled; the line says what its driver said last. The cluster is as it was.
+
+    Parameters
+    ----------
+    message, hint : str
+    status : int
+        The driver's exit status, 1 where Dataproc does not tell.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, status: int = 1):
+        super().__init__(message, hint)
+        self.status = status
 
 
 class NoDashboard(DaskDataprocError):

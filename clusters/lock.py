@@ -28,6 +28,7 @@ NODE_REQUIREMENTS = {
     "google-cloud-secret-manager": "the deploy key of a git repository",
     "psutil": "the shape of a worker",
     "skein": "asks YARN for workers",
+    "uv": "installs the packages of a job's own lock",
 }
 """What the programs on the nodes import, and why: these travel whatever is excluded."""
 NOTEBOOK_SIDE = frozenset(

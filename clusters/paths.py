@@ -7,8 +7,6 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import platformdirs
-
 from .errors import ConfigError
 
 APP = "dask-dataproc"
@@ -16,6 +14,8 @@ APP = "dask-dataproc"
 
 def runtime_dir() -> Path:
     """Return the folder of sockets and locks, made 0700 if it is not there."""
+    import platformdirs
+
     with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is not set; its fallback is made private
         warnings.simplefilter("ignore", UserWarning)
         folder = Path(platformdirs.user_runtime_dir(APP))
@@ -25,11 +25,15 @@ def runtime_dir() -> Path:
 
 def state_dir() -> Path:
     """Return the folder of what outlives a process: staging, records, logs."""
+    import platformdirs
+
     return private(Path(platformdirs.user_state_dir(APP)))
 
 
 def cache_dir() -> Path:
     """Return the folder of what can be made again."""
+    import platformdirs
+
     return private(Path(platformdirs.user_cache_dir(APP)))
 
 

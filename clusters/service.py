@@ -14,6 +14,7 @@ from .clock import REAL, Clock
 from .config import LOCAL, duration
 from .connection import forget, sweep
 from .errors import ClusterBusy, ClusterFailed, ClusterNotFound, ConfigError, WaitTimeout
+from .job_calls import JobCalls
 from .local import Endpoint, emulator_launch, emulator_ready
 from .node_output import told_by_node
 from .pauses import growing
@@ -37,8 +38,8 @@ class Operation:
     cluster_uuid: str
 
 
-class Service:
-    """Clusters of one project and region.
+class Service(JobCalls):
+    """Clusters and jobs of one project and region.
 
     An asynchronous context manager; entering it starts the emulator if the project is ``local`` and none runs.
 

@@ -16,6 +16,8 @@ from .paths import private
 from .spec import ClusterSpec
 
 NODE_PROGRAMS = Path(__file__).parent.parent / "init_actions"
+FOR_JOBS = ("clusters", "init_actions", "kernel_ext", "magics", "pipelines")
+"""The folders of this package that a job may import on a node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,34 @@ async def stage(spec: ClusterSpec) -> Staged:
 
 
 def node_archive() -> dict[str, bytes]:
-    """Return the files of the nodes by name: each script, and the programs as ``node.zip``."""
+    """Return the files of the nodes by name: each script, and the programs as ``node.zip``.
+
+    Beside the programs, which are all that a node needs to boot, that has this package for the jobs that run there.
+    """
     scripts = {path.name: path.read_bytes() for path in sorted(NODE_PROGRAMS.glob("*.sh"))}
+    programs = {f"dask_dataproc_node/{path.name}": path.read_bytes() for path in sorted(NODE_PROGRAMS.glob("*.py"))}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for path in sorted(NODE_PROGRAMS.glob("*.py")):
-            archive.writestr(zipfile.ZipInfo(f"dask_dataproc_node/{path.name}"), path.read_bytes())
+        for name, data in (programs | _package()).items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data)
     return scripts | {"node.zip": packed.getvalue()}
+
+
+def _package() -> dict[str, bytes]:
+    """Return this package's files as an import finds them, and as much metadata as says its version."""
+    from .. import __version__
+
+    root = NODE_PROGRAMS.parent
+    files = [path for folder in FOR_JOBS for path in sorted((root / folder).rglob("*")) if _is_part(path)]
+    about = f"Metadata-Version: 2.1\nName: dask-dataproc\nVersion: {__version__}\n"
+    found = {f"dask_dataproc/{path.relative_to(root)}": path.read_bytes() for path in [root / "__init__.py", *files]}
+    return found | {f"dask_dataproc-{__version__}.dist-info/METADATA": about.encode()}
+
+
+def _is_part(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".pyc" and "labextension" not in path.parts
 
 
 def _metadata(environment: str) -> dict[str, str]:

@@ -18,9 +18,12 @@ from urllib.parse import unquote, urlsplit
 
 import psutil
 
+from ..init_actions import job as node_job
 from .descriptors import Proto
 from .vms import Machines, Vm, last_lines
 
+JOB_FILE = "file:///opt/dask-dataproc/job.py"
+"""What install-dask.sh puts on a node; here it is the same file of the package, run by the emulator's own Python."""
 GRACE = 10.0
 """Real seconds from SIGTERM to SIGKILL when a job is cancelled."""
 SHELL = '"$@"; echo $? >"$0"'
@@ -126,7 +129,8 @@ def _gather(job: Proto, work: Path) -> tuple[str, list[str]]:
             shutil.unpack_archive(_fetch(uri, work), work / folder)
         except (shutil.ReadError, ValueError) as error:
             raise DriverError(f"{uri}: {error}") from error
-    main = _local(job.main_python_file_uri)
+    uri = job.main_python_file_uri
+    main = Path(node_job.__file__) if uri == JOB_FILE else _local(uri)
     if main is None:
         return _fetch(job.main_python_file_uri, work), path
     if not main.is_file():

@@ -49,7 +49,7 @@ def bootstrap(metadata: dict[str, str], place: Path = PLACE) -> str:
         commit = ref if COMMIT.fullmatch(ref) else _agreed(metadata, git, ref)
         folder = place / "checkouts" / commit
         if not folder.exists():
-            _fetch(git, commit, ref, folder)
+            fetch(git, commit, ref, folder)
     _point(place / "repository", folder)
     return f"{url} at {ref or 'its default branch'} is {commit}"
 
@@ -76,7 +76,7 @@ def _agreed(metadata: dict[str, str], git: Git, ref: str) -> str:
     try:
         found = _noted(filesystem, path)
     except FileNotFoundError:
-        found = {"url": git.url, "ref": ref, "commit": _resolve(git, ref)}
+        found = {"url": git.url, "ref": ref, "commit": resolve(git, ref)}
         filesystem.makedirs(filesystem._parent(path), exist_ok=True)
         try:
             filesystem.pipe_file(path, json.dumps(found).encode(), mode="create")
@@ -97,8 +97,14 @@ def _noted(filesystem: Any, path: str) -> dict[str, str]:
     return json.loads(text)
 
 
-def _resolve(git: Git, ref: str) -> str:
-    """Return the commit of a tag or branch as the repository has it now; a tag goes before a branch, as git has it."""
+def resolve(git: Git, ref: str) -> str:
+    """Return the commit of a tag or branch as the repository has it now; a tag goes before a branch, as git has it.
+
+    Raises
+    ------
+    GitError
+        The repository cannot be reached, or has neither.
+    """
     listed = (line.split("\t") for line in git("ls-remote", "--", git.url, timeout=LOOK).splitlines())
     commits = {name: commit for commit, name in listed}
     for name in (f"refs/tags/{ref}", f"refs/heads/{ref}", ref or "HEAD"):
@@ -107,7 +113,14 @@ def _resolve(git: Git, ref: str) -> str:
     raise GitError(f"git_ref: '{ref}' given, allowed is a branch, a tag or a whole commit of {git.url}")
 
 
-def _fetch(git: Git, commit: str, ref: str, folder: Path) -> None:
+def fetch(git: Git, commit: str, ref: str, folder: Path) -> None:
+    """Have ``commit``, which ``ref`` was given for, checked out at ``folder``: whole, or not at all.
+
+    Raises
+    ------
+    GitError
+        The repository cannot be reached, or has no such commit.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as name:
         new = Path(name) / commit

@@ -341,9 +341,10 @@ install_programs() {
   download "$nodes/node.zip" "$work/node.zip"
   rm -rf "$PLACE/node.new"
   run "$PLACE/env/bin/python" -m zipfile -e "$work/node.zip" "$PLACE/node.new"
-  run "$PLACE/env/bin/python" -m compileall -q "$PLACE/node.new"
+  run "$PLACE/env/bin/python" -m compileall -q "$PLACE/node.new/dask_dataproc_node" # the rest is for jobs
   rm -rf "$PLACE/node"
   mv "$PLACE/node.new" "$PLACE/node"
+  run install --mode=0644 "$PLACE/node/dask_dataproc_node/job.py" "$PLACE/job.py"
 }
 
 make_account() {

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..clusters.errors import DaskDataprocError, SpecError
+from ..clusters.errors import DaskDataprocError, JobFailed, SpecError
 
 HOMES = {
     "up": "up_verb",
@@ -27,6 +27,8 @@ HOMES = {
     "cleanup": "care_verbs",
     "doctor": "care_verbs",
     "emulator": "emulator_verbs",
+    "submit": "job_verbs",
+    "jobs": "job_verbs",
     "run": "pipeline_verbs",
     "dag": "pipeline_verbs",
 }
@@ -34,17 +36,23 @@ HOMES = {
 
 
 class Failed(click.ClickException):
-    """An expected failure on its way to a person: line and hint on stderr, status 1, or 2 for what cannot be asked."""
+    """An expected failure on its way to a person: line and hint on stderr; status 1, 2 for what cannot be asked."""
 
     def __init__(self, error: DaskDataprocError, text: str):
         super().__init__(error.message)
         self.error = error
         self.text = text
-        self.exit_code = 2 if isinstance(error, SpecError) else 1  # pyright: ignore[reportAttributeAccessIssue]
+        self.exit_code = _status(error)  # pyright: ignore[reportAttributeAccessIssue]
 
     def show(self, file: Any = None) -> None:
         """Write the line and the hint."""
         click.echo(self.text, file=file, err=file is None)
+
+
+def _status(error: DaskDataprocError) -> int:
+    if isinstance(error, JobFailed):
+        return error.status
+    return 2 if isinstance(error, SpecError) else 1
 
 
 class ExpectedFailures(click.Group):

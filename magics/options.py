@@ -58,9 +58,18 @@ DURATION = DurationType()
 
 def spec_options(command: Command) -> Command:
     """Give ``command`` one option for each field of a cluster, in the spec's order; what is not typed is None."""
-    for field in reversed(FIELDS.values()):
-        command = _option(field)(command)
-    return command
+    return field_options(*FIELDS)(command)
+
+
+def field_options(*names: str) -> Callable[[Command], Command]:
+    """Return what gives a command the options of the fields ``names``; what is not typed is None."""
+
+    def optioned(command: Command) -> Command:
+        for name in reversed(names):
+            command = _option(FIELDS[name])(command)
+        return command
+
+    return optioned
 
 
 def typed_fields(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ast
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..clusters.errors import NotebookError
 from .notebook import Notebook, tagged_cell
-from .schema import Mismatch, Schema, either, fit, schema_of_annotation, schema_of_default
+from .schema import Mismatch, Schema, either, fit, fit_text, schema_of_annotation, schema_of_default
 
 RUN = "dask_dataproc_run"
 """The parameter a generated DAG gives besides the declared ones: ``{"cluster", "project", "region"}`` of the run."""
@@ -156,12 +155,10 @@ def _known(name: str, declared: Mapping[str, Parameter]) -> Parameter:
 
 
 def _value_of_text(text: str, parameter: Parameter) -> Any:
-    for candidate in (*_json(text), text):
-        try:
-            return fit(candidate, parameter.schema)
-        except Mismatch:
-            continue
-    return _refuse(text, parameter)
+    try:
+        return fit_text(text, parameter.schema)
+    except Mismatch:
+        return _refuse(text, parameter)
 
 
 def _checked(value: Any, parameter: Parameter) -> Any:
@@ -169,18 +166,6 @@ def _checked(value: Any, parameter: Parameter) -> Any:
         return fit(value, parameter.schema)
     except Mismatch:
         _refuse(value, parameter)
-
-
-def _json(text: str) -> list[Any]:
-    """Return the value ``text`` is the JSON of, alone in a list; an empty list if it is not JSON."""
-    try:
-        return [json.loads(text, parse_constant=_refuse_constant)]
-    except (ValueError, RecursionError):
-        return []
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is Python's, not JSON's")
 
 
 def _refuse(value: Any, parameter: Parameter) -> NoReturn:

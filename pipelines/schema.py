@@ -6,7 +6,8 @@ One form serves three readers: the check before a run, the text of an error, and
 from __future__ import annotations
 
 import ast
-from typing import Any
+import json
+from typing import Any, NoReturn
 
 Schema = dict[str, Any]
 
@@ -86,6 +87,34 @@ def fit(value: Any, schema: Schema) -> Any:
         except Mismatch:
             continue
     raise Mismatch
+
+
+def fit_text(text: str, schema: Schema) -> Any:
+    """Return what ``text`` is the JSON of, where that is one of ``schema``, else ``text`` itself.
+
+    Raises
+    ------
+    Mismatch
+        It is neither.
+    """
+    for candidate in (*_read_json(text), text):
+        try:
+            return fit(candidate, schema)
+        except Mismatch:
+            continue
+    raise Mismatch
+
+
+def _read_json(text: str) -> list[Any]:
+    """Return the value ``text`` is the JSON of, alone in a list; an empty list if it is not JSON."""
+    try:
+        return [json.loads(text, parse_constant=_refuse_constant)]
+    except (ValueError, RecursionError):
+        return []
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is Python's, not JSON's")
 
 
 def _fit(value: Any, schema: Schema) -> Any:

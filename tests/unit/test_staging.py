@@ -132,7 +132,20 @@ def test_the_same_programs_are_the_same_bytes():
 def test_the_programs_are_one_package_of_the_files_as_they_are():
     archive = zipfile.ZipFile(io.BytesIO(staging.node_archive()["node.zip"]))
     sources = {f"dask_dataproc_node/{path.name}": path.read_bytes() for path in staging.NODE_PROGRAMS.glob("*.py")}
-    assert {name: archive.read(name) for name in archive.namelist()} == sources
+    there = {name: archive.read(name) for name in archive.namelist()}
+    assert {name: data for name, data in there.items() if name.startswith("dask_dataproc_node/")} == sources
+
+
+def test_a_job_on_a_node_imports_this_package_and_knows_its_version(tmp_path):
+    zipfile.ZipFile(io.BytesIO(staging.node_archive()["node.zip"])).extractall(tmp_path)
+    script = (
+        "import dask_dataproc, dask_dataproc.pipelines.job as job, dask_dataproc.pipelines.runner\n"
+        "from dask_dataproc.clusters.config import setting\n"
+        "print(dask_dataproc.__version__, setting('lease'), job.__file__)"
+    )
+    bare = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}\n{script}"]
+    ran = subprocess.run(bare, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.stdout.split() == [__version__, "30m", str(tmp_path / "dask_dataproc/pipelines/job.py")], ran.stderr
 
 
 def test_a_folder_of_this_machine_is_made_for_its_owner_alone(tmp_path):
