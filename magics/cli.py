@@ -29,6 +29,7 @@ HOMES = {
     "emulator": "emulator_verbs",
     "run": "pipeline_verbs",
     "dag": "pipeline_verbs",
+    "composer": "composer_verbs",
 }
 """Where each verb lives."""
 
