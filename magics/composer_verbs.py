@@ -63,12 +63,14 @@ def apply(context: click.Context, front: Front, folder: Path, url: str, secrets:
 
 @composer.command()
 @folder_argument
+@click.option("--airflow", default="2.11.2", show_default=True, help="The environment's version of Airflow.")
+@click.option("--python", default="3.11", show_default=True, help="The environment's version of Python.")
 @pass_front
-def workflow(front: Front, folder: Path) -> None:
+def workflow(front: Front, folder: Path, airflow: str, python: str) -> None:
     """Write DIR/.github/workflows/sync-to-composer.yml, which syncs DAGs at every push."""
     from ..pipelines.composer.begin import write_workflow
 
-    front.result(str(write_workflow(folder)))
+    front.result(str(write_workflow(folder, airflow, python)))
 
 
 @composer.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
@@ -10,6 +11,7 @@ from ...clusters.errors import ConfigError
 from ...clusters.spec import LOCAL
 from .compare import FILE
 from .environment import OPEN
+from .workflow import AIRFLOW, PYTHON, WORKFLOW, workflow_text
 
 FILES = Path(__file__).with_name("files")
 
@@ -41,4 +43,19 @@ def begin(folder: Path) -> Path:
             file.write(text.substitute({name: value or OPEN for name, value in known.items()}))
     except FileExistsError:
         raise ConfigError(f"{path}: is there already", f"dask dataproc composer plan {folder}") from None
+    return path
+
+
+def write_workflow(folder: Path, airflow: str = AIRFLOW, python: str = PYTHON) -> Path:
+    """Write the GitHub workflow that syncs ``folder``/dags, and return its path; an earlier one is written over.
+
+    Raises
+    ------
+    SpecError
+        ``airflow`` or ``python`` is no version.
+    """
+    text = workflow_text((FILES / WORKFLOW).read_text(encoding="utf-8"), version("dask-dataproc"), airflow, python)
+    path = folder / ".github" / "workflows" / WORKFLOW
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
     return path

@@ -1,10 +1,11 @@
-"""An environment's file beside a running Airflow: what differs, and the calls that bring it in line, one after the other."""
+"""An environment's file beside a running Airflow: what differs, and the calls that bring it in line."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,7 @@ def compare(environment: Environment, airflow: Airflow, *, secrets: bool = False
         has = airflow.config()
         made.config.update(differing(config, has) if has is not None else {})
         if has is None:
-            made.unseen.append(
-                "config: the Airflow does not show its settings (api.expose_config, in Airflow 2 webserver's)"
-            )
+            made.unseen.append("config: the Airflow does not show its settings ([api] or [webserver] expose_config)")
     providers = airflow.providers() if environment.packages else {}
     for name, wanted in environment.packages.items():
         if not name.startswith("apache-airflow-providers-"):
@@ -131,30 +130,29 @@ def bring(comparison: Comparison, airflow: Airflow, done: Callable[[Change], Non
         first, why = failed[0]
         names = ", ".join(str(change) for change, _ in failed)
         left = len(comparison.changes) - made - len(failed)
-        line = f"{made} of {len(comparison.changes)} changes made; failed: {names}" + (
-            f"; {left} not tried" if left else ""
-        )
+        line = f"{made} of {len(comparison.changes)} changes made; failed: {names}"
+        line += f"; {left} not tried" if left else ""
         raise AirflowError(f"{line}; {first}: {why.message}", "the same apply again does what is left")
 
 
 def report(comparison: Comparison, environment: Environment) -> str:
     """Return what a person reads of ``comparison``, and the commands for what only Composer can set."""
     lines = [line for change in comparison.changes for line in described(change)]
-    for title, each, command in (
-        ("config", comparison.config, config_command),
-        ("packages", comparison.packages, package_command),
-    ):
-        lines += [
-            f"  ! {title} {name}: {'not set' if had is None else had} -> {has}" for name, (had, has) in each.items()
-        ]
-        if each:
-            lines.append(f"      {command(environment, {name: has for name, (_, has) in each.items()})}")
+    lines += _by_hand("config", comparison.config, partial(config_command, environment))
+    lines += _by_hand("packages", comparison.packages, partial(package_command, environment))
     lines += [f"  ? {line}" for line in comparison.unseen]
     if comparison.same:
         return "\n".join([*lines, f"Airflow {comparison.airflow} has what the files name"])
     by_hand = len(comparison.config) + len(comparison.packages)
     tail = f"{summary(comparison.changes)}" + (f"; {by_hand} to set with gcloud" if by_hand else "")
     return "\n".join([*lines, tail])
+
+
+def _by_hand(
+    title: str, differing: Mapping[str, tuple[str | None, str]], command: Callable[[dict[str, str]], str]
+) -> list[str]:
+    lines = [f"  ! {title} {k}: {'not there' if had is None else had} -> {has}" for k, (had, has) in differing.items()]
+    return [*lines, f"      {command({k: has for k, (_, has) in differing.items()})}"] if lines else []
 
 
 def _make(change: Change, airflow: Airflow) -> None:

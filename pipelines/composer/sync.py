@@ -19,7 +19,7 @@ from pathlib import Path
 from ...clusters.clock import REAL, Clock
 from ...clusters.errors import ConfigError, SyncError, WaitTimeout
 from ...clusters.store_bucket import CALL, BucketObjects
-from .manifest import IGNORE, MANIFEST, Manifest, UnderWay, claimed, read_manifest, steps
+from .manifest import IGNORE, MANIFEST, Manifest, Steps, UnderWay, claimed, read_manifest, steps
 
 LEASE = 4 * CALL
 """Seconds that a sync may act after it has said so; it says so again while half of it is left."""
@@ -146,7 +146,7 @@ class _Sync:
         unchanged = len(self.wanted) - len(todo.upload) - len(todo.alike)
         return Synced(self.commit, list(todo.upload), list(todo.delete), unchanged, todo.alike)
 
-    def begin(self):
+    def begin(self) -> tuple[Manifest, Steps]:
         """Take the manifest, with what will be ours in it, as soon as no other sync has it."""
         end = time.monotonic() + PATIENCE
         while True:
@@ -191,7 +191,7 @@ class _Sync:
         """Write the manifest that is held."""
         now, way = self.clock.now(), self.manifest.under_way
         if way is None or way.until < now or not self._swapped(manifest):
-            raise SyncError(f"{self.place}: another sync has taken over from that of {self.commit}", "the same sync again")
+            raise self._overtaken()
         self.manifest = manifest
 
     def _swapped(self, manifest: Manifest) -> bool:
@@ -209,8 +209,11 @@ class _Sync:
         data, version = self.objects.read(self.place)
         way = read_manifest(data, self.place).under_way
         if way is None or way.run != self.run_id:
-            raise SyncError(f"{self.place}: another sync has taken over from that of {self.commit}", "the same sync again")
+            raise self._overtaken()
         return version
+
+    def _overtaken(self) -> SyncError:
+        return SyncError(f"{self.place}: another sync has taken over from this of {self.commit}", "the same sync again")
 
     def _wait(self, other: UnderWay, end: float) -> None:
         if time.monotonic() > end:
