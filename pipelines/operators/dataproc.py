@@ -15,9 +15,9 @@ from airflow.providers.google.cloud.hooks.dataproc import DataprocHook
 from google.api_core import exceptions
 from google.cloud.dataproc_v1 import ClusterStatus, JobStatus
 
+from ...clusters.job_output import DriverOutput
 from ...clusters.spec import ClusterSpec
-from .output import DriverOutput
-from .plan import result_of
+from .output import DriverLines
 from .sdk import AirflowException, AirflowFailException, ObjectStoragePath
 
 CALL = 60.0
@@ -40,7 +40,7 @@ class JobFailed(AirflowException):
 
     def __init__(self, job_id: str, state: str, details: str, last: list[str]):
         self.last = last
-        why = " ".join(details.split("\n")[0].split()) or "Dataproc does not say why"
+        why = details.strip().partition("\n")[0] or "Dataproc does not say why"
         told = "".join(f"\n    {line}" for line in last)
         super().__init__(f"job {job_id} is {state}: {why}" + (f"; its last lines:{told}" if told else ""))
 
@@ -110,7 +110,7 @@ class Dataproc:
         while (state := _state(found := self.cluster(name))) in COMING:
             time.sleep(self._poll)
         if state not in USABLE:
-            why = " ".join(found.status.detail.split()) if found is not None else "somebody has deleted it"
+            why = ends_of(found.status.detail) if found is not None else "somebody has deleted it"
             raise AirflowException(f"cluster {name} did not start, it is {state}: {why or self._why(name)}")
         self._log.info("Cluster %s is %s", name, state)
 
@@ -121,7 +121,7 @@ class Dataproc:
             operations = self._hook.get_operations_client(region=self._place["region"])
             for operation in operations.list_operations(place, f"clusterName = {name}"):
                 if operation.done and operation.error.message:
-                    return " ".join(operation.error.message.split())
+                    return ends_of(operation.error.message)
         except exceptions.GoogleAPICallError as error:
             return f"why could not be read: {_line(error)}"
         return "Dataproc does not say why"
@@ -160,27 +160,30 @@ class Dataproc:
         JobFailed
             It did not succeed.
         """
-        output = DriverOutput(self._files)
+        lines: DriverLines | None = None
         while True:
             job = self._hook.get_job(job_id=job_id, timeout=CALL, **self._place)
-            state = JobStatus.State(job.status.state).name
-            self._tell(output, job.driver_output_resource_uri, ended=state in ENDED)
+            state, uri = JobStatus.State(job.status.state).name, job.driver_output_resource_uri
+            lines = lines or (self._lines(uri) if uri else None)
+            if lines:
+                self._tell(lines, ended=state in ENDED)
             if state == "DONE":
-                return result_of(output.results)
+                return lines.result if lines else None
             if state in ENDED:
-                raise JobFailed(job_id, state, job.status.details, list(output.last))
+                raise JobFailed(job_id, state, job.status.details, list(lines.last) if lines else [])
             time.sleep(self._poll)
 
-    def _tell(self, output: DriverOutput, uri: str, *, ended: bool) -> None:
-        try:
-            for line in output.lines(uri, ended=ended):
-                self._log.info("%s", line)
-        except Exception as error:  # each file system has its own errors; the job goes on without being read
-            self._log.warning("the job's output at %s could not be read: %s", uri, error)
+    def _lines(self, uri: str) -> DriverLines:
+        local = uri.startswith("file:")
+        files = ObjectStoragePath(uri, conn_id=None if local else self._conn_id).fs
+        return DriverLines(DriverOutput(uri, files))
 
-    def _files(self, uri: str) -> Any:
-        local = "://" not in uri or uri.startswith("file:")
-        return ObjectStoragePath(uri, conn_id=None if local else self._conn_id).fs
+    def _tell(self, lines: DriverLines, *, ended: bool) -> None:
+        try:
+            for line in lines.more(ended=ended):
+                self._log.info("%s", line)
+        except Exception as error:  # each file system has its own; the job goes on without being read
+            self._log.warning("the job's output could not be read: %s", error)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job, if it runs."""
@@ -232,6 +235,12 @@ def guarded(log: logging.Logger, what: str, call: Callable[[], None]) -> None:
         call()
     except Exception as error:
         log.error("%s failed, the cluster's auto_delete_ttl is its end: %s", what, _line(error))
+
+
+def ends_of(text: str) -> str:
+    """Return the first and the last line of ``text``: what it is about, and what a traceback comes to."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return "; ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))
 
 
 def _state(cluster: Any) -> str:

@@ -13,7 +13,7 @@ from ...clusters.errors import DaskDataprocError
 from ...clusters.spec import ClusterSpec
 from .dataproc import Dataproc, JobFailed, deleted_or_fail, guarded
 from .naming import Names, slug
-from .plan import arguments, cluster_spec, dataproc_job
+from .plan import Program, arguments, cluster_spec, dataproc_job
 from .sdk import AirflowException, AirflowFailException, BaseOperator, TaskDeferred
 from .trigger import DaskJobTrigger
 
@@ -112,16 +112,13 @@ class EphemeralDataprocDaskOperator(BaseOperator):
 
     # What the task is made of; other operators say it differently.
 
-    def main(self) -> str | tuple[str, str]:
-        """Return the job's program: a file's URI, or a module and a function."""
-        if bool(self.job_file) == bool(self.job_module and self.job_function):
-            given = f"job_file={self.job_file!r}, job_module={self.job_module!r}, job_function={self.job_function!r}"
-            raise AirflowFailException(f"{given} given, allowed is job_file, or job_module with job_function")
-        return self.job_file or (self.job_module, self.job_function)
+    def program(self) -> Program:
+        """Return what the job runs."""
+        return Program(self.job_file, self.job_module, self.job_function)
 
     def arguments(self) -> list[str]:
         """Return the job's arguments."""
-        return arguments(self.job_args)
+        return arguments(self.job_args, typed=bool(self.job_module))
 
     def finished(self, result: Any) -> Any:
         """Return the task's XCom, made of the job's result; raise if that is a failure."""
@@ -150,7 +147,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         return self._ending(lambda: self._on(context, event))
 
     def _up(self, context: Any) -> Any:
-        _ = self.main(), self.arguments()  # what is wrong in them is said before anything is made
+        _ = self.program(), self.arguments()  # what is wrong in them is said before anything is made
         spec, metadata = self.spec, {}
         if self.environment:
             metadata["dask-environment"] = f"{spec.staging.rstrip('/')}/environments/{self.environment}"
@@ -169,7 +166,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
     def _run(self, context: Any) -> Any:
         self.dataproc.wait_cluster(self.spec.name)
         labels = {"dask-task": self.names.mark, "dag": slug(self.names.dag)[:63].strip("-")}
-        job = dataproc_job(self.names.job, self.spec, labels, self.main(), self.arguments())
+        job = dataproc_job(self.names.job, self.spec, labels, self.program(), self.arguments())
         self._job_id = self.dataproc.submit(job, self.names.mark)
         if self.deferrable:
             self._defer(context, self._job_id)

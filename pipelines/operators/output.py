@@ -1,57 +1,43 @@
-"""What a job's driver prints, read while it runs: Dataproc leaves it in pieces beside each other, which grow."""
+"""What a job's driver prints as lines of the task's log, each told once; the last of them, and the job's result."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Any
 
-from .plan import RESULT
+from ...clusters.job_output import DriverOutput
+from ..result import RESULT, result_of
 
 PRINTED = 20
 """Lines at the end that a failure repeats."""
 
 
-class DriverOutput:
-    """The lines of one job's output, each told once.
+class DriverLines:
+    """The lines of one job's output.
 
     Parameters
     ----------
-    files : callable
-        Given a URL, returns the fsspec file system it is on.
+    output : DriverOutput
     """
 
-    def __init__(self, files: Any):
-        self._files = files
-        self._read: dict[str, int] = {}
-        self._rest = b""
+    def __init__(self, output: DriverOutput):
+        self._output, self._rest = output, ""
         self.last: deque[str] = deque(maxlen=PRINTED)
-        self.results: list[str] = []
+        self._result = ""
 
-    def lines(self, uri: str, *, ended: bool) -> list[str]:
-        """Return the lines that have come since the last call; with ``ended`` also one without an end.
-
-        Parameters
-        ----------
-        uri : str
-            What the names of the pieces begin with; empty before the job has any.
-        ended : bool
-            The driver prints no more.
-        """
-        *whole, self._rest = (self._rest + (self._new(uri) if uri else b"")).split(b"\n")
+    def more(self, *, ended: bool) -> list[str]:
+        """Return the lines that have come since the last time; with ``ended`` also one that has no end."""
+        *found, self._rest = (self._rest + self._output.more()).split("\n")
         if ended and self._rest:
-            whole, self._rest = [*whole, self._rest], b""
-        found = [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
+            found, self._rest = [*found, self._rest], ""
         self.last.extend(line for line in found if line.strip())
-        self.results.extend(line for line in found if line.startswith(RESULT))
+        self._result = next((line for line in reversed(found) if line.startswith(RESULT)), self._result)
         return found
 
-    def _new(self, uri: str) -> bytes:
-        files = self._files(uri)
-        files.invalidate_cache()
-        pieces = []
-        for path, about in sorted(files.glob(f"{uri}*", detail=True).items()):
-            size, read = about["size"], self._read.get(path, 0)
-            if size > read:
-                pieces.append(files.cat_file(path, start=read, end=size))
-                self._read[path] = size
-        return b"".join(pieces)
+    @property
+    def result(self) -> Any:
+        """What the job says it returned, None where it does not say."""
+        try:
+            return result_of(self._result)
+        except ValueError:  # its line was printed by somebody else
+            return None

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ...clusters.dataproc_config import JOB_FILE, MARK
 from ...clusters.errors import SpecError
 from ...clusters.fields import refusal
+from ...clusters.job_config import JobSpec, as_text
 from ...clusters.sizing_rules import by_rule, rule_name
 from ...clusters.spec import DAY, ClusterSpec
 
-JOB_FILE = "file:///opt/dask-dataproc/job.py"
-"""The program on the master that runs a function of a module in the nodes' environment."""
 NODE_PYTHON = "/opt/dask-dataproc/env/bin/python"
 PYTHONS = ("spark.pyspark.python", "spark.pyspark.driver.python")
 """Spark's own Python knows no Dask: a file of the user's runs in the nodes' environment too."""
-RESULT = "dask-dataproc-result: "
-"""What the line of a job's output begins with that holds its result."""
 SIZES = ("workload_type", "data_size_gb", "memory_gb", "gpu_enabled")
 """What ADR-003 says of a cluster instead of its fields."""
 GPU = {"nvidia-tesla-t4": "1"}
@@ -97,22 +95,64 @@ def _truth(given: Any) -> bool:
     return truth
 
 
-def arguments(given: Mapping[str, Any] | Sequence[Any]) -> list[str]:
-    """Return the arguments of a job: a list as it is, a mapping as ``--name value``; what is no text becomes JSON."""
+def arguments(given: Mapping[str, Any] | Sequence[Any], *, typed: bool) -> list[str]:
+    """Return the arguments of a job: of a list each, of a mapping ``--name value``; what is no text becomes JSON.
+
+    Parameters
+    ----------
+    given : mapping or sequence
+    typed : bool
+        The job reads them by a function's annotations: of a mapping a text that looks like JSON is sent so that it
+        stays a text.
+
+    Raises
+    ------
+    SpecError
+        It is neither, or holds what JSON has not.
+    """
     if isinstance(given, Mapping):
-        pairs = [(f"--{name}", _text(value)) for name, value in given.items()]
-        return [part for pair in pairs for part in pair]
+        return [part for name, value in given.items() for part in (f"--{name}", _text(str(name), value, typed=typed))]
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise refusal("job_args", given, "a list of arguments or a mapping of names to values", "job_args={'day': '…'}")
-    return [_text(value) for value in given]
+    return [_text("job_args", value, typed=False) for value in given]
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _text(name: str, value: Any, *, typed: bool) -> str:
+    return value if isinstance(value, str) and not typed else as_text(name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a job runs: a Python file, or a function of a module.
+
+    Attributes
+    ----------
+    file : str
+        URI; empty for a function.
+    module, function : str
+    """
+
+    file: str = ""
+    module: str = ""
+    function: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.file) == bool(self.module and self.function):
+            given = f"job_file={self.file!r}, job_module={self.module!r}, job_function={self.function!r}"
+            allowed = "job_file, or job_module with job_function"
+            raise SpecError(f"{given} given, allowed is {allowed}", "job_module='etl', job_function='main'")
+
+    def message(self, args: list[str]) -> dict[str, Any]:
+        """Return the part of Dataproc's job that says what is run."""
+        if self.file:
+            python = dict.fromkeys(PYTHONS, NODE_PYTHON)
+            return {"main_python_file_uri": self.file, "args": args, "properties": python}
+        own = JobSpec(self.module, self.function).words()
+        return {"main_python_file_uri": JOB_FILE, "args": [*own, *args]}
 
 
 def dataproc_job(
-    job_id: str, spec: ClusterSpec, labels: Mapping[str, str], main: str | tuple[str, str], args: list[str]
+    job_id: str, spec: ClusterSpec, labels: Mapping[str, str], program: Program, args: list[str]
 ) -> dict[str, Any]:
     """Return a job as Dataproc's v1 API takes it.
 
@@ -122,28 +162,12 @@ def dataproc_job(
     spec : ClusterSpec
         Of its cluster.
     labels : mapping
-    main : str or tuple of str
-        A Python file's URI, or a module and a function of it.
+    program : Program
     args : list of str
     """
-    program, properties = str(main), dict.fromkeys(PYTHONS, NODE_PYTHON)
-    if isinstance(main, tuple):
-        program, properties = JOB_FILE, {}
-        args = ["--job-module", main[0], "--job-function", main[1], *args]
     return {
         "reference": {"project_id": spec.project, "job_id": job_id},
         "placement": {"cluster_name": spec.name},
-        "labels": dict(labels),
-        "pyspark_job": {"main_python_file_uri": program, "args": args, "properties": properties},
+        "labels": {MARK: "job", **labels},
+        "pyspark_job": program.message(args),
     }
-
-
-def result_of(lines: Sequence[str]) -> Any:
-    """Return the result that a job's output ends with, None where it has none."""
-    for line in reversed(lines):
-        if line.startswith(RESULT):
-            try:
-                return json.loads(line.removeprefix(RESULT))
-            except ValueError:
-                return None
-    return None

@@ -1,7 +1,8 @@
 """DAGs of our operators for Airflow to run, one for each way that a run can go. Read by Airflow's own Python."""
 
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from dask_dataproc.pipelines.operators import (
@@ -28,9 +29,9 @@ def job(name):
 
 
 def dag_of(name, *makers, **settings):
-    with DAG(dag_id=name, schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), **settings) as dag:
+    with DAG(dag_id=name, schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC), **settings) as dag:
         tasks = [make() for make in makers]
-        for before, after in zip(tasks, tasks[1:], strict=False):
+        for before, after in pairwise(tasks):
             before >> after
     return dag
 
@@ -47,9 +48,7 @@ deferred = dag_of("deferred", compute(**TELLS, deferrable=True))
 refused = dag_of("refused", compute(config={"worker_machine": "n9-imagined-4", "workers": 2}))
 misspelt = dag_of("misspelt", compute(config={"wokers": 2}))
 start_fails = dag_of("start_fails", compute(config={"staging": "nowhere://bucket"}))
-start_fails_deferred = dag_of(
-    "start_fails_deferred", compute(config={"staging": "nowhere://bucket"}, deferrable=True)
-)
+start_fails_deferred = dag_of("start_fails_deferred", compute(config={"staging": "nowhere://bucket"}, deferrable=True))
 job_fails = dag_of("job_fails", compute(file="fails"))
 job_fails_deferred = dag_of("job_fails_deferred", compute(file="fails", deferrable=True))
 LATE = {"file": "sleeps", "job_args": [str(FOLDER), "{{ dag.dag_id }}"], "execution_timeout": timedelta(seconds=6)}

@@ -43,18 +43,31 @@ def run(dag, at) -> dict:
     print(f"=== {dag.dag_id}", file=sys.stderr, flush=True)
     three = "logical_date" in inspect.signature(dag.test).parameters
     when = {"logical_date": at} | ({"run_after": at} if at else {}) if three else ({"execution_date": at} if at else {})
-    dag_run = dag.test(**when)
-    tasks = {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
-    return {"state": str(dag_run.state), "tasks": tasks, "results": results(dag_run)}
+    try:
+        state = str(dag.test(**when).state)
+    except BaseException as error:  # Airflow 2 lets a timeout through, which is no Exception there
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        state = type(error).__name__
+    return {"state": state, **told(dag.dag_id)}
 
 
-def results(dag_run) -> dict:
-    """Return the results of a run's tasks, as the database has them."""
-    query = "select task_id, value from xcom where dag_id = ? and run_id = ? and key = 'return_value'"
+def told(dag_id) -> dict:
+    """Return how the tasks of the DAG ended and their results, as the database has them."""
+    states = "select task_id, state from task_instance where dag_id = ?"
+    values = "select task_id, value from xcom where dag_id = ? and key = 'return_value'"
     with contextlib.closing(sqlite3.connect(database())) as opened:
-        found = opened.execute(query, (dag_run.dag_id, dag_run.run_id)).fetchall()
-    values = {task: json.loads(value) for task, value in found}
-    return {task: json.loads(value) if isinstance(value, str) else value for task, value in values.items()}
+        tasks = dict(opened.execute(states, (dag_id,)).fetchall())
+        results = opened.execute(values, (dag_id,)).fetchall()
+    return {"tasks": tasks, "results": {task: plain(value) for task, value in results}}
+
+
+def plain(value):
+    """Return a stored value: bytes of JSON in Airflow 2, JSON of JSON in Airflow 3."""
+    once = json.loads(value)
+    with contextlib.suppress(TypeError, ValueError):
+        return json.loads(once)
+    return once
 
 
 def database() -> str:
