@@ -1,6 +1,6 @@
 """Run in an Airflow's own Python: run DAGs of one file, and print what became of each as one JSON document a line.
 
-    python operator_runs.py DAG_FILE [--at DATE] DAG_ID ...
+    python runs.py DAG_FILE [--at DATE] DAG_ID ...
 
 With --at the run is that of the date: run again, it is the same run.
 """
@@ -14,6 +14,7 @@ import sqlite3
 import sys
 from datetime import datetime
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from dag_run import dag_bag
 
 

@@ -19,7 +19,7 @@ except ImportError:
 
 FOLDER = Path(os.environ["OPERATORS_FOLDER"])
 JOBS = Path(os.environ["OPERATORS_JOBS"])
-MLFLOW = os.environ.get("OPERATORS_MLFLOW", "")
+TAG = os.environ["OPERATORS_TAG"]
 CLUSTER = {"staging": f"file://{FOLDER}/staging", "workers": 0, "queue": "batch"}
 QUICK = {"poll_interval": 0.3}
 
@@ -29,7 +29,7 @@ def job(name):
 
 
 def dag_of(name, *makers, **settings):
-    with DAG(dag_id=name, schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC), **settings) as dag:
+    with DAG(dag_id=f"{name}_{TAG}", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC), **settings) as dag:
         tasks = [make() for make in makers]
         for before, after in pairwise(tasks):
             before >> after
@@ -37,7 +37,7 @@ def dag_of(name, *makers, **settings):
 
 
 def compute(task_id="compute", *, file="says", config=None, **given):
-    given = QUICK | {"job_file": job(file), "cluster_name": f"Own {task_id}_x"} | given
+    given = QUICK | {"job_file": job(file), "cluster_name": "{{ dag.dag_id }}"} | given
     return lambda: EphemeralDataprocDaskOperator(task_id=task_id, cluster_config=CLUSTER | (config or {}), **given)
 
 
@@ -56,44 +56,51 @@ times_out = dag_of("times_out", compute(**LATE))
 times_out_deferred = dag_of("times_out_deferred", compute(**LATE, deferrable=True))
 AGAIN = {"retries": 1, "retry_delay": timedelta(seconds=0)}
 second_try = dag_of("second_try", compute(file="fails_once", job_args=[str(FOLDER), "{{ dag.dag_id }}"], **AGAIN))
-killed_by_hand = dag_of("killed_by_hand", compute(file="sleeps", job_args=[str(FOLDER), "{{ dag.dag_id }}"]))
-killed_while_made = dag_of("killed_while_made", compute(file="sleeps", job_args=[str(FOLDER), "{{ dag.dag_id }}"]))
+stopped = dag_of("stopped", compute(file="sleeps", job_args=[str(FOLDER), "{{ dag.dag_id }}"]))
+stopped_early = dag_of("stopped_early", compute(file="sleeps", job_args=[str(FOLDER), "{{ dag.dag_id }}"]))
 lost_worker = dag_of("lost_worker", compute(file="waits", job_args=[str(FOLDER), "{{ dag.dag_id }}"]))
 shared = dag_of(
     "shared",
-    compute("first", cluster_name="both", auto_delete=False),
-    compute("second", cluster_name="both", auto_delete=False),
+    compute("first", cluster_name="{{ dag.dag_id }}", auto_delete=False),
+    compute("second", cluster_name="{{ dag.dag_id }}", auto_delete=False),
     lambda: DeleteDaskClusterOperator(
-        task_id="delete_cluster", cluster_name="both", cluster_config=CLUSTER, **QUICK
+        task_id="delete_cluster", cluster_name="{{ dag.dag_id }}", cluster_config=CLUSTER, **QUICK
     ).as_teardown(on_failure_fail_dagrun=True),
 )
 
 
 def model_dag(name, thresholds, **given):
     return create_ml_training_dag(
-        name,
-        {"model_name": name, "quality_thresholds": thresholds, "validation_metrics": ["auc"], "alias": "champion"}
+        f"{name}_{TAG}",
+        {
+            "model_name": f"{name}_{TAG}",
+            "quality_thresholds": thresholds,
+            "validation_metrics": ["auc"],
+            "alias": "champion",
+        }
         | given.pop("model", {}),
         f"{FOLDER}/in",
         f"{FOLDER}/{name}",
         feature_script=job("features"),
-        training_script=job("trains"),
+        training_script=job(given.pop("training", "trains")),
         cluster_config=CLUSTER | {"workload_type": None, "memory_gb": None},
-        **QUICK | {"tracking_uri": MLFLOW, "retries": 0} | given,
+        **QUICK | {"retries": 0} | given,
     )
 
 
 model = model_dag("model", {"auc": 0.8, "rmse": {"max": 1}})
 model_not_good_enough = model_dag("model_not_good_enough", {"auc": 0.95})
 model_registry_away = model_dag("model_registry_away", {"auc": 0.8}, tracking_uri="http://127.0.0.1:9")
-model_worse = model_dag("model_worse", {"auc": 0.1}, model={"model_name": "better", "not_worse_than_champion": True})
+CHAMPION = {"model_name": f"churn_{TAG}", "not_worse_than_champion": True}
+model_champion = model_dag("model_champion", {"auc": 0.1}, model=CHAMPION)
+model_worse = model_dag("model_worse", {"auc": 0.1}, model=CHAMPION, training="trains_worse")
 
 
 def etl_dag(name, script="transforms", rules=None, **given):
     return create_etl_dag(
-        name,
-        f"{FOLDER}/{name}/in.csv",
-        f"{FOLDER}/{name}/out",
+        f"{name}_{TAG}",
+        f"{FOLDER}/{name}_{TAG}/in.csv",
+        f"{FOLDER}/{name}_{TAG}/out",
         job(script),
         quality_rules=rules,
         cluster_config=CLUSTER | {"workload_type": None, "data_size_gb": None},
