@@ -95,6 +95,15 @@ def emulator() -> Iterator[Emulator]:
             running.close()
 
 
+def kernels(folder: Path) -> dict[str, str]:
+    """Make a kernel that has our packages, as a worker's is, and return what leads Jupyter to it."""
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = folder / "kernels" / "dask" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": command, "display_name": "Dask", "language": "python"}))
+    return {"JUPYTER_PATH": str(folder)}
+
+
 @dataclass
 class Outcome:
     """What became of one run of a DAG."""
@@ -113,13 +122,7 @@ class Airflow:
     def __init__(self, version: str, folder: Path, emulator: Emulator):
         self.version, self.folder, self.emulator = version, folder, emulator
         self.python = airflow(version)
-        kernel = {
-            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": "Dask",
-        }
-        spec = folder / "jupyter" / "kernels" / "dask" / "kernel.json"
-        spec.parent.mkdir(parents=True)
-        spec.write_text(json.dumps(kernel | {"language": "python"}))
+        self.kernels = kernels(folder / "jupyter")
 
     def run(self, scenario: Scenario) -> Outcome:
         """Make the DAG of the scenario's notebook and run it."""
@@ -158,8 +161,7 @@ class Airflow:
             "AIRFLOW__CORE__DAGS_FOLDER": str(file.parent),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
-            "JUPYTER_PATH": str(self.folder / "jupyter"),
-        }
+        } | self.kernels
         command = [str(self.python), str(HERE / "dag_run.py"), str(file), *conf]
         environment = self.emulator.env | self.emulator.redirect | settings | env
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, cwd=home)

@@ -9,6 +9,7 @@ import dask.config
 import pytest
 
 from dask_dataproc import DataprocCluster
+from dask_dataproc.clusters.account import Account
 from dask_dataproc.clusters.config import user
 from dask_dataproc.clusters.errors import BudgetExceeded, PermissionDenied, QuotaExceeded
 from dask_dataproc.clusters.fleet import delete_cluster, stop_cluster
@@ -30,6 +31,12 @@ def held() -> dict[str, tuple[int, float]]:
     """What the ledger has reserved for the caller, by clusters: workers and USD per hour."""
     account = standings(*HERE).account
     return {each.cluster: (each.workers, each.rate) for each in account.reservations.values()}
+
+
+def mine(cluster: DataprocCluster) -> Account:
+    """What the ledger that ``cluster`` is in has of the caller."""
+    (account,) = (each for each in run(Ledger(ledger_url(cluster.spec.staging)).accounts()) if each.user == user())
+    return account
 
 
 def spent() -> float:
@@ -130,7 +137,7 @@ def test_a_cluster_that_is_deleted_from_elsewhere_counts_no_more(laptop):
 def test_one_that_is_kept_counts_for_as_long_as_it_lives(laptop):
     with DataprocCluster(n_workers=2, name="kept", keep=True, lifetime=5 * 3600) as cluster:
         pass
-    (account,) = run(Ledger(ledger_url(cluster.spec.staging)).accounts())
+    account = mine(cluster)
     (reserved,) = account.reservations.values()
     assert reserved.expires == pytest.approx(laptop.clusters()["kept"].lease_expires, abs=2)
     assert reserved.expires > cluster.record.created + 4 * 3600
@@ -145,7 +152,7 @@ def test_a_jobs_cluster_counts_until_its_notebook_hands_it_back_and_its_dag_dele
     (reserved,) = standings(*HERE).account.reservations.values()
     assert reserved.expires > made.record.created + 5 * 3600, "it is there still, as the list of clusters says"
     DataprocCluster.from_name("job", hold_lease=False).hand_back()
-    (account,) = run(Ledger(ledger_url(made.spec.staging)).accounts())
+    account = mine(made)
     (reserved,) = account.reservations.values()
     assert reserved.expires < made.record.created + 3600
     delete_cluster("job", *HERE)
