@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         DashboardRefused,
         DaskDataprocError,
         EmulatorError,
+        GateClosed,
         InputError,
         JobFailed,
         JobNotFound,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         PackageError,
         PermissionDenied,
         PriceUnknown,
+        QualityError,
         QuotaExceeded,
         ServiceError,
         SpecError,
@@ -80,6 +82,8 @@ __all__ = [
     "AirflowError",
     "SyncError",
     "CheckpointError",
+    "QualityError",
+    "GateClosed",
     "NotebookError",
 ]
 

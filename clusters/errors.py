@@ -26,13 +26,15 @@ DaskDataprocError
 ├── AirflowError         a running Airflow refused, failed or did not answer a call; the line says what was done before
 ├── SyncError            a DAG folder in a bucket could not be brought in line; the same sync again completes it
 ├── CheckpointError      something that cannot be kept as a checkpoint
+├── QualityError         a rule of quality cannot be applied, or there is nothing to publish; nothing was published
+│   └── GateClosed       data do not keep their rules: nothing was published, what was staged is left
 └── NotebookError        a notebook's parameters, metadata or execution
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .fit import Shortfall
@@ -211,6 +213,25 @@ class SyncError(DaskDataprocError):
 
 class CheckpointError(DaskDataprocError):
     """What was given cannot be kept as a checkpoint. Nothing was computed."""
+
+
+class QualityError(DaskDataprocError):
+    """A rule cannot be applied to the data, or there is nothing to publish. What was published before is as it was."""
+
+
+class GateClosed(QualityError):
+    """Data do not keep their rules. Nothing was published: staged data and the report are left to be looked at.
+
+    Parameters
+    ----------
+    message, hint : str
+    summaries : iterable of dict
+        What `pipelines.quality.gate.check` says of each output.
+    """
+
+    def __init__(self, message: str, hint: str = "", summaries: Iterable[dict[str, Any]] = ()):
+        super().__init__(message, hint)
+        self.summaries = list(summaries)
 
 
 class NotebookError(DaskDataprocError):

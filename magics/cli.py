@@ -32,6 +32,7 @@ HOMES = {
     "run": "pipeline_verbs",
     "dag": "pipeline_verbs",
     "composer": "composer_verbs",
+    "quality": "quality_verbs",
 }
 """Where each verb lives."""
 
