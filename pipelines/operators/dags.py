@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 
+from ..quality.locations import staged_location
 from .ephemeral import PROJECT, REGION, EphemeralDataprocDaskOperator
 from .gate import DaskDataQualityOperator
 from .models import MLModelRegistryOperator, MLModelValidationOperator
@@ -24,6 +25,8 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = "{{ (dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%d') }}"
 """The run's date; ``ds`` is not there in a run that Airflow 3 was asked for by hand."""
 RUN = "{{ run_id.replace(':', '').replace('+', '') }}"
+MARK = "the-run"
+"""Stands for `RUN` while the place is made, which refuses the characters of a template."""
 SCRIPTS = "gs://{{ var.value.scripts_bucket }}"
 TRAINED = "(ti.xcom_pull(task_ids='train_model') or {})"
 
@@ -76,7 +79,7 @@ def create_etl_dag(
     given = _Common(dag_id, {"owner": "data-platform", "retries": 2, "retry_delay": timedelta(minutes=5)}, common)
     sized = {"workload_type": "medium_etl", "data_size_gb": estimated_data_size, **(cluster_config or {})}
     cluster = given.cluster(f"etl-{dag_id}", sized)
-    staged = f"{output_path.rstrip('/')}.staged/{RUN}"
+    staged = staged_location(output_path, MARK).replace(MARK, RUN)
     told = ["--input-path", input_path, "--output-path", staged, "--execution-date", DAY]
     with given.dag(f"ETL pipeline {dag_id}", schedule_interval, ["etl", "dask"], notify):
         arrived = InputSensor(

@@ -80,16 +80,8 @@ class DaskDataQualityOperator(EphemeralDataprocDaskOperator):
         return AirflowFailException(closed[closed.index(CLOSED) :]) if closed else error
 
     def _refusal(self, summary: Mapping[str, Any]) -> str:
-        failures = [said(failure) for failure in summary.get("failures", [])]
+        failures = [f"{failure['rule']} ({failure['said']})" for failure in summary.get("failures", [])]
         more = f" and {len(failures) - SHOWN} more" if len(failures) > SHOWN else ""
-        report = summary.get("report") or self.report_path
-        where = f"; report: {said(report)}" if report else ""
+        report = next((url for url in summary.get("reports", []) if url.endswith(".html")), "")
+        where = f"; report: {report}" if report else ""
         return f"{self.data_path} has not passed: {'; '.join(failures[:SHOWN])}{more}{where}"
-
-
-def said(part: Any) -> str:
-    """Return a part of a summary on one line: of a mapping its message, or its names and values."""
-    if isinstance(part, Mapping):
-        message = part.get("message") or part.get("html") or part.get("json")
-        return str(message) if message else ", ".join(f"{k}={v}" for k, v in part.items())
-    return ", ".join(map(str, part)) if isinstance(part, list | tuple) else str(part)
