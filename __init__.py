@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .clusters.checkpoint import checkpoint, forget_checkpoint, forget_checkpoints
     from .clusters.cluster import DataprocCluster
     from .clusters.errors import (
+        AirflowError,
         BudgetExceeded,
         CheckpointError,
         ClusterBusy,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ServiceError,
         SpecError,
         Stockout,
+        SyncError,
         Throttled,
         VersionMismatch,
         WaitTimeout,
@@ -77,6 +79,8 @@ __all__ = [
     "DashboardRefused",
     "WaitTimeout",
     "EmulatorError",
+    "AirflowError",
+    "SyncError",
     "CheckpointError",
     "QualityError",
     "GateClosed",

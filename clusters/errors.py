@@ -23,6 +23,8 @@ DaskDataprocError
 ├── JobFailed            a job on a cluster failed or was cancelled
 ├── WaitTimeout          a bounded wait ended
 ├── EmulatorError        the local Dataproc could not be started or answered wrongly
+├── AirflowError         a running Airflow refused, failed or did not answer a call; the line says what was done before
+├── SyncError            a DAG folder in a bucket could not be brought in line; the same sync again completes it
 ├── CheckpointError      something that cannot be kept as a checkpoint
 ├── QualityError         a rule of quality cannot be applied, or there is nothing to publish; nothing was published
 │   └── GateClosed       data do not keep their rules: nothing was published, what was staged is left
@@ -199,6 +201,14 @@ class WaitTimeout(DaskDataprocError, TimeoutError):
 
 class EmulatorError(DaskDataprocError):
     """The local Dataproc did not start or did not answer."""
+
+
+class AirflowError(DaskDataprocError):
+    """A running Airflow refused, failed or did not answer a call. What was done before is done, and is said."""
+
+
+class SyncError(DaskDataprocError):
+    """A DAG folder in a bucket is somebody else's in part, or another sync is at it. Nothing foreign was touched."""
 
 
 class CheckpointError(DaskDataprocError):

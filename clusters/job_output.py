@@ -15,19 +15,20 @@ class DriverOutput:
     ----------
     url : str
         The job's ``driver_output_resource_uri``.
+    filesystem : fsspec.AbstractFileSystem, optional
+        Where that is, for who has credentials of its own.
     """
 
-    def __init__(self, url: str):
-        self._url = url
+    def __init__(self, url: str, filesystem: Any = None):
+        self._url, self._filesystem = url, filesystem
         self._read: dict[str, int] = {}
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def more(self) -> str:
         """Return what has come since the last time; nothing as long as there is none."""
-        import fsspec
-
-        filesystem, prefix = fsspec.core.url_to_fs(self._url)
+        filesystem = self._filesystem or _filesystem(self._url)
         filesystem.invalidate_cache()
+        prefix = filesystem._strip_protocol(self._url)
         return "".join(self._decoder.decode(self._part(filesystem, part)) for part in _parts(filesystem, prefix))
 
     def _part(self, filesystem: Any, part: str) -> bytes:
@@ -35,6 +36,12 @@ class DriverOutput:
         data = b"" if filesystem.size(part) <= start else filesystem.cat_file(part, start=start)
         self._read[part] = start + len(data)
         return data
+
+
+def _filesystem(url: str) -> Any:
+    import fsspec
+
+    return fsspec.core.url_to_fs(url)[0]
 
 
 def _parts(filesystem: Any, prefix: str) -> list[str]:

@@ -6,9 +6,10 @@ a write whose answer was lost is then refused, because it is there.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .errors import ConfigError, WaitTimeout
@@ -57,20 +58,57 @@ class BucketObjects:
         made = change(found)
         return made is None or made == found or self.swap(url, made, version), made
 
+    def remove(self, url: str, version: str) -> bool:
+        """Delete the object if its generation is still ``version``; return whether it is not there any more."""
+        filesystem, bucket, key = _place(url)
+        try:
+            _answer(url, filesystem, "DELETE", "b/{}/o/{}", bucket, key, ifGenerationMatch=version)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            pass
+        return True
+
+    def under(self, folder: str) -> dict[str, tuple[str, str]]:
+        """Return all objects under ``folder``, by their names in it: the MD5 in hex, empty if unknown, and generation.
+
+        Raises
+        ------
+        ConfigError
+            There is no such bucket, or it cannot be read.
+        """
+        try:
+            found = list(_listed(folder, "items(name,md5Hash,generation),nextPageToken"))
+        except FileNotFoundError:
+            raise ConfigError(f"{folder}: there is no such bucket", "gs://BUCKET/dags") from None
+        return {name: (_hex(item.get("md5Hash", "")), str(item["generation"])) for name, item in found}
+
     def names(self, folder: str) -> list[str]:
         """Return the names of the objects, asked anew: gcsfs would remember a listing."""
-        filesystem, bucket, key = _place(folder)
-        prefix, page, found = f"{key.rstrip('/')}/", None, []
-        while True:
-            asked = {"prefix": prefix, "delimiter": "/", "pageToken": page, "fields": "items(name),nextPageToken"}
-            try:
-                listed = _answer(folder, filesystem, "GET", "b/{}/o", bucket, json_out=True, **asked)
-            except FileNotFoundError:
-                return []
-            found += [item["name"].removeprefix(prefix) for item in listed.get("items", [])]
-            page = listed.get("nextPageToken")
-            if not page:
-                return sorted(name for name in found if name)
+        try:
+            return sorted(name for name, _ in _listed(folder, "items(name),nextPageToken", delimiter="/"))
+        except FileNotFoundError:
+            return []
+
+
+def _listed(folder: str, fields: str, **asked: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects under ``folder``: name in it, and what is asked for of each."""
+    filesystem, bucket, key = _place(folder)
+    prefix, page = f"{key.rstrip('/')}/", None
+    while True:
+        wanted = asked | {"prefix": prefix, "pageToken": page, "fields": fields}
+        listed = _answer(folder, filesystem, "GET", "b/{}/o", bucket, json_out=True, **wanted)
+        for item in listed.get("items", []):
+            if name := item["name"].removeprefix(prefix):
+                yield name, item
+        page = listed.get("nextPageToken")
+        if not page:
+            return
+
+
+def _hex(md5: str) -> str:
+    """Return an MD5 as Cloud Storage writes it, in base64, in hex."""
+    return base64.b64decode(md5).hex()
 
 
 def _place(url: str) -> tuple[Any, str, str]:

@@ -31,6 +31,7 @@ HOMES = {
     "jobs": "job_verbs",
     "run": "pipeline_verbs",
     "dag": "pipeline_verbs",
+    "composer": "composer_verbs",
     "quality": "quality_verbs",
     "pipeline": "pipeline_verbs",
 }

@@ -48,17 +48,31 @@ def run(front: Front, notebook: str, assignments: tuple[str, ...], output: str |
 
 
 @click.command()
-@click.argument("notebook")
+@click.argument("notebook", default="")
+@click.option("--template", default="", metavar="NAME", help="Of a template in place of a notebook, as cleanup.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the template.")
 @folder_option
 @diff_option
 @pass_front
-def dag(front: Front, notebook: str, folder: Path, diff: bool) -> None:
-    """Write the Airflow DAG file of NOTEBOOK.
+def dag(
+    front: Front, notebook: str, template: str, settings: tuple[str, ...], folder: Path, diff: bool
+) -> None:
+    """Write the Airflow DAG file of NOTEBOOK, or of a template.
 
-    One standalone file, made from the notebook's parameters and metadata; beside it, under kernels/, what makes the
-    notebook's kernel on an Airflow worker.
+    A notebook's is one standalone file, made from its parameters and metadata; beside it, under kernels/, what makes
+    the notebook's kernel on an Airflow worker. A template's is made from its settings: an unknown one is refused with
+    the names of those there are. docs/dag.md, docs/composer.md
     """
-    _export(front, notebook, folder, None, diff)
+    if bool(notebook) == bool(template):
+        raise SpecError("dag: a NOTEBOOK or a --template is needed, one of them", "%dask_cluster dag NOTEBOOK")
+    if settings and not template:
+        raise SpecError("--set: given without --template; a notebook has parameters of its own", "--template NAME")
+    if template:
+        from ..pipelines.dag_templates import write_template
+
+        front.result(str(write_template(template, settings, folder)))
+    else:
+        _export(front, notebook, folder, None, diff)
 
 
 @click.group(cls=ExpectedFailures)

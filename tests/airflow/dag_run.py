@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from datetime import datetime
+from pathlib import Path
 
 
 def main() -> None:
@@ -46,11 +47,14 @@ def run(path: str, conf: dict, date: str = "") -> dict:
 
 
 def dag_bag(path: str):
+    """Return the DAGs of one file, read as Airflow's own processes read it: with its folder on the path."""
     try:
-        from airflow.dag_processing.dagbag import DagBag
+        from airflow.dag_processing.dagbag import BundleDagBag
     except ImportError:  # Airflow 2
         from airflow.models.dagbag import DagBag
-    return DagBag(path)
+
+        return DagBag(path)
+    return BundleDagBag(path, bundle_path=Path(path).parent)
 
 
 if __name__ == "__main__":

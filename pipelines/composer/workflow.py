@@ -1,0 +1,36 @@
+"""The GitHub workflow that syncs DAGs to Composer, as a text. Pure."""
+
+from __future__ import annotations
+
+import re
+from string import Template
+
+from ...clusters.errors import SpecError
+
+WORKFLOW = "sync-to-composer.yml"
+AIRFLOW = "2.11.2"
+PYTHON = "3.11"
+
+
+def workflow_text(template: str, release: str, airflow: str = AIRFLOW, python: str = PYTHON) -> str:
+    """Return the workflow's text.
+
+    Parameters
+    ----------
+    template : str
+    release : str
+        Version of this package that it installs.
+    airflow, python : str
+        Versions of the environment.
+
+    Raises
+    ------
+    SpecError
+        One is no version.
+    """
+    for field, given, rule in (("airflow", airflow, r"\d+\.\d+\.\d+"), ("python", python, r"3\.\d+")):
+        if not re.fullmatch(rule, given):
+            raise SpecError(
+                f"{field}: {given!r} given, allowed is a version as {AIRFLOW if field == 'airflow' else PYTHON}"
+            )
+    return Template(template).substitute(release=release, airflow=airflow, python=python)

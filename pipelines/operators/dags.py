@@ -1,0 +1,286 @@
+"""ADR-003's two DAGs, as functions: a data team writes one call a pipeline."""
+
+# pyright: reportMissingImports=false
+# Airflow lies in an environment of its own, where this is imported.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+from ..quality.locations import staged_location
+from .ephemeral import PROJECT, REGION, EphemeralDataprocDaskOperator
+from .gate import DaskDataQualityOperator
+from .models import MLModelRegistryOperator, MLModelValidationOperator
+from .naming import slug
+from .sdk import DAG, AirflowException, chain
+from .sensor import InputSensor
+from .teardown import DeleteDaskClusterOperator
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DAY = "{{ (dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%d') }}"
+"""The run's date; ``ds`` is not there in a run that Airflow 3 was asked for by hand."""
+RUN = "{{ run_id.replace(':', '').replace('+', '') }}"
+MARK = "the-run"
+"""Stands for `RUN` while the place is made, which refuses the characters of a template."""
+SCRIPTS = "gs://{{ var.value.scripts_bucket }}"
+TRAINED = "(ti.xcom_pull(task_ids='train_model') or {})"
+
+
+def create_etl_dag(
+    dag_id: str,
+    input_path: str,
+    output_path: str,
+    processing_script: str,
+    schedule_interval: str | None = None,
+    *,
+    quality_rules: Mapping[str, Any] | None = None,
+    estimated_data_size: float = 50,
+    cluster_config: Mapping[str, Any] | None = None,
+    report_path: str = "",
+    notify: Sequence[str] = (),
+    wait: float = 300,
+    **common: Any,
+) -> DAG:
+    """Return the DAG of an ETL: wait for the input, process, hold the output against its rules, publish, notify.
+
+    The processing writes to a place of the run, ``--output-path``; what it has written is moved to ``output_path`` if
+    it passes, and only then. All of a run computes on one cluster.
+
+    Parameters
+    ----------
+    dag_id : str
+    input_path, output_path : str
+        Paths or URLs, templated.
+    processing_script : str
+        URI of a Python file, or ``module:function``; given ``--input-path``, ``--output-path``, ``--execution-date``.
+    schedule_interval : str, optional
+        Airflow's ``schedule``, under ADR-003's name.
+    quality_rules : mapping, optional
+        As docs/quality.md has them; none publishes whatever is there.
+    estimated_data_size : float
+        GB of input, of which the cluster's size is made.
+    cluster_config : mapping, optional
+        As `EphemeralDataprocDaskOperator` takes it; counts before what the size says.
+    report_path : str
+        Folder of the quality report; beside the output where not given.
+    notify : sequence of str
+        Email addresses told of success and failure, through the connection ``smtp_default``.
+    wait : float
+        Seconds that a run waits for its input.
+    **common
+        ``owner``, ``retries`` (2), ``retry_delay`` (5 min), ``timeout`` of a try (2 h), ``max_active_runs`` (1),
+        ``tags``, ``deferrable``, ``poll_interval``, ``project_id``, ``region``, ``environment``, ``gcp_conn_id``.
+    """
+    given = _Common(dag_id, {"owner": "data-platform", "retries": 2, "retry_delay": timedelta(minutes=5)}, common)
+    sized = {"workload_type": "medium_etl", "data_size_gb": estimated_data_size, **(cluster_config or {})}
+    cluster = given.cluster(f"etl-{dag_id}", sized)
+    staged = staged_location(output_path, MARK).replace(MARK, RUN)
+    told = ["--input-path", input_path, "--output-path", staged, "--execution-date", DAY]
+    with given.dag(f"ETL pipeline {dag_id}", schedule_interval, ["etl", "dask"], notify):
+        arrived = InputSensor(
+            task_id="validate_input_data",
+            path=input_path,
+            gcp_conn_id=given.gcp_conn_id,
+            timeout=wait,
+            poke_interval=min(60.0, wait),
+            mode="reschedule",
+        )
+        process = EphemeralDataprocDaskOperator(
+            task_id="process_data", job_args=told, **_program(processing_script), **cluster
+        )
+        gate = DaskDataQualityOperator(
+            task_id="validate_output_quality",
+            data_path=output_path,
+            staged_path=staged,
+            quality_rules=quality_rules,
+            report_path=report_path,
+            **cluster,
+        )
+        done = _notified(notify, f"ETL pipeline {dag_id} is done", f"The data is at {output_path}.")
+        chain(arrived, process, gate, [done, given.delete(cluster)])
+    return given.made
+
+
+def create_ml_training_dag(
+    dag_id: str,
+    model_config: Mapping[str, Any],
+    training_data_path: str,
+    model_output_path: str,
+    *,
+    schedule_interval: str | None = None,
+    feature_script: str = f"{SCRIPTS}/feature_engineering.py",
+    training_script: str = f"{SCRIPTS}/train_model.py",
+    cluster_config: Mapping[str, Any] | None = None,
+    tracking_uri: str = "",
+    notify: Sequence[str] = (),
+    **common: Any,
+) -> DAG:
+    """Return the DAG of a model: features, training, validation, registration with MLflow.
+
+    Features and training share one cluster; with ``use_gpu`` each has its own, for features need no GPUs.
+
+    Parameters
+    ----------
+    dag_id : str
+    model_config : mapping
+        ``model_name``; of ``memory_requirement`` (GB), ``use_gpu``, ``validation_metrics``, ``quality_thresholds``,
+        ``not_worse_than_champion`` and ``alias`` what is wanted. The features' job gets all of it, as ``--config``.
+    training_data_path, model_output_path : str
+        Paths or URLs, templated. Features are under ``features/``, the model is under ``model/`` with its
+        ``metrics.json``, unless the training's result says ``mlflow_run_id`` and ``model`` (``runs:/RUN/model``).
+    schedule_interval : str, optional
+        Airflow's ``schedule``.
+    feature_script, training_script : str
+        URI of a Python file, or ``module:function``.
+    cluster_config : mapping, optional
+        As `EphemeralDataprocDaskOperator` takes it.
+    tracking_uri : str
+        The MLflow server, as `MLModelRegistryOperator` takes it.
+    notify : sequence of str
+        As in `create_etl_dag`.
+    **common
+        As in `create_etl_dag`; ``retries`` are 1, ``retry_delay`` 10 min.
+    """
+    given = _Common(dag_id, {"owner": "ml-platform", "retries": 1, "retry_delay": timedelta(minutes=10)}, common)
+    sized = {"workload_type": "ml_training", "memory_gb": model_config.get("memory_requirement", 64)}
+    gpu = bool(model_config.get("use_gpu", False))
+    plain = given.cluster(f"ml-{dag_id}", {**sized, **(cluster_config or {})}, own=gpu)
+    cluster = given.cluster(f"ml-{dag_id}", {**sized, "gpu_enabled": gpu, **(cluster_config or {})}, own=gpu)
+    output, name = model_output_path.rstrip("/"), model_config["model_name"]
+    features = ["--output-path", f"{output}/features/", "--config", json.dumps(dict(model_config))]
+    training = ["--features-path", f"{output}/features/", "--model-output", f"{output}/model/"]
+    training += ["--experiment-name", dag_id, "--run-id", "{{ run_id }}"]
+    model = {
+        "model_path": f"{{{{ {TRAINED}.get('model', {json.dumps(output + '/model')}) }}}}",
+        "mlflow_run_id": f"{{{{ {TRAINED}.get('mlflow_run_id', '') }}}}",
+        "tracking_uri": tracking_uri,
+        "gcp_conn_id": given.gcp_conn_id,
+        "model_name": name,
+    }
+    with given.dag(f"ML training of {name}", schedule_interval, ["ml", "training", "dask"], notify):
+        make = EphemeralDataprocDaskOperator(
+            task_id="feature_engineering",
+            job_args=["--data-path", training_data_path, *features],
+            **_program(feature_script),
+            **plain,
+        )
+        train = EphemeralDataprocDaskOperator(
+            task_id="train_model", job_args=training, **_program(training_script), **cluster
+        )
+        validate = MLModelValidationOperator(
+            task_id="validate_model",
+            validation_metrics=model_config.get("validation_metrics", ()),
+            threshold_config=model_config.get("quality_thresholds", {}),
+            not_worse_than_champion=bool(model_config.get("not_worse_than_champion", False)),
+            **model,
+        )
+        register = MLModelRegistryOperator(
+            task_id="register_model",
+            model_version=DAY,
+            metadata={"training_dag": dag_id, "run_id": "{{ run_id }}", "data_path": training_data_path},
+            alias=model_config.get("alias", ""),
+            **model,
+        )
+        chain(make, train, validate, register, _notified(notify, f"{name} is trained", f"{name} is registered."))
+        if not gpu:
+            chain([make, train], given.delete(cluster))
+    return given.made
+
+
+DEFAULTS = {
+    "timeout": timedelta(hours=2),
+    "max_active_runs": 1,
+    "tags": (),
+    "deferrable": False,
+    "poll_interval": 5.0,
+    "project_id": PROJECT,
+    "region": REGION,
+    "environment": "",
+    "gcp_conn_id": "google_cloud_default",
+}
+"""What both templates take besides what each has its own default of."""
+
+
+class _Common:
+    """What the tasks of one DAG have in common.
+
+    Parameters
+    ----------
+    dag_id : str
+    usual : dict
+        ``owner``, ``retries`` and ``retry_delay``, unless they are given.
+    given : dict
+
+    Raises
+    ------
+    AirflowException
+        Something is given that there is not.
+    """
+
+    def __init__(self, dag_id: str, usual: dict[str, Any], given: dict[str, Any]):
+        allowed = DEFAULTS | usual
+        for name in given.keys() - allowed.keys():
+            raise AirflowException(f"{name}: no argument of this template; there are {', '.join(sorted(allowed))}")
+        self._dag_id, self._of = dag_id, allowed | given
+        self.gcp_conn_id = self._of["gcp_conn_id"]
+
+    def dag(self, about: str, schedule: Any, tags: Sequence[str], notify: Sequence[str]) -> DAG:
+        """Return the DAG, empty."""
+        defaults = {name: self._of[name] for name in ("owner", "retries", "retry_delay")}
+        self.made = DAG(
+            dag_id=self._dag_id,
+            description=about,
+            schedule=schedule,
+            start_date=START,
+            catchup=False,
+            max_active_runs=self._of["max_active_runs"],
+            default_args=defaults,
+            tags=[*tags, *self._of["tags"]],
+            on_failure_callback=_told_of_failure(self._dag_id, notify),
+        )
+        return self.made
+
+    def cluster(self, prefix: str, config: Mapping[str, Any], *, own: bool = False) -> dict[str, Any]:
+        """Return what a task is given to compute on the run's cluster, or with ``own`` on one of its own."""
+        names = ("deferrable", "poll_interval", "project_id", "region", "environment", "gcp_conn_id")
+        place = {name: self._of[name] for name in names}
+        shared = {"cluster_name": slug(prefix), "cluster_config": config, "auto_delete": own}
+        return place | shared | {"execution_timeout": self._of["timeout"]}
+
+    def delete(self, cluster: Mapping[str, Any]) -> Any:
+        """Return the task that deletes the run's cluster, whatever has become of the others."""
+        where = {k: v for k, v in cluster.items() if k not in ("auto_delete", "deferrable", "execution_timeout")}
+        return DeleteDaskClusterOperator(
+            task_id="delete_cluster", retry_delay=timedelta(seconds=10), **where
+        ).as_teardown(on_failure_fail_dagrun=True)
+
+
+def _program(script: str) -> dict[str, str]:
+    module, _, function = script.partition(":")
+    if script.endswith(".py") or not function or "/" in script:
+        return {"job_file": script}
+    return {"job_module": module, "job_function": function}
+
+
+def _notified(emails: Sequence[str], subject: str, text: str) -> Any:
+    """Return the leaf that needs success: the teardown beside it hides what has failed."""
+    if not emails:
+        return EmptyOperator(task_id="notify_success")
+    from airflow.providers.smtp.operators.smtp import EmailOperator
+
+    return EmailOperator(task_id="notify_success", to=list(emails), subject=subject, html_content=text)
+
+
+def _told_of_failure(dag_id: str, emails: Sequence[str]) -> Any:
+    if not emails:
+        return None
+    from airflow.providers.smtp.notifications.smtp import send_smtp_notification
+
+    return send_smtp_notification(
+        to=list(emails), subject=f"{dag_id} has failed", html_content="Run {{ run_id }} of {{ dag.dag_id }} has failed."
+    )

@@ -1,0 +1,63 @@
+"""What a run's cluster and jobs are called: the same at every try, and never another run's. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+CLUSTER_ROOM = 38
+"""Characters of a cluster's name (51 at most) before "-" and the 12 of the hash."""
+JOB_ROOM = 60
+HASH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """One try of a task and what belongs to it.
+
+    Attributes
+    ----------
+    dag, run, task : str
+    map_index : int
+        -1 for a task that is not mapped.
+    attempt : int
+        From 1 on.
+    """
+
+    dag: str
+    run: str
+    task: str
+    map_index: int
+    attempt: int
+
+    def cluster(self, prefix: str, *, shared: bool) -> str:
+        """Return the name of the cluster ``prefix`` of this task, or with ``shared`` of all tasks of this run."""
+        begin = slug(prefix)[:CLUSTER_ROOM].strip("-") or "dask"
+        if not begin[0].isalpha():
+            begin = f"c-{begin}"[:CLUSTER_ROOM].rstrip("-")
+        return f"{begin}-{self._hash(self.dag, self.run) if shared else self.mark}"
+
+    @property
+    def mark(self) -> str:
+        """What all tries of this task in this run have in common, and no other task."""
+        return self._hash(self.dag, self.run, self.task, str(self.map_index))
+
+    @property
+    def job(self) -> str:
+        """The id of this try's job."""
+        return f"{slug(self.task)[:JOB_ROOM].strip('-') or 'job'}-{self.mark}-{self.attempt}"
+
+    @property
+    def request(self) -> str:
+        """The request id of this try's calls: one that is repeated is done once."""
+        return f"{self.mark}-{self.attempt}"
+
+    @staticmethod
+    def _hash(*parts: str) -> str:
+        return hashlib.sha256("/".join(parts).encode()).hexdigest()[:HASH]
+
+
+def slug(text: str) -> str:
+    """Return ``text`` in lower case, with one hyphen for each run of what is neither letter nor digit."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

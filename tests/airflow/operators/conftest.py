@@ -1,0 +1,283 @@
+"""Our operators on the two Airflows: one row of runs for each, side by side, on one emulator and one MLflow server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.cloud import dataproc_v1
+from google.cloud.dataproc_v1.services.job_controller.transports import JobControllerGrpcTransport
+
+from dask_dataproc.pipelines.beside import put_package
+from dask_dataproc.pipelines.operators.naming import slug
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+VERSIONS = ("2.11", "3")
+PLACE = {"project_id": "local", "region": "us-central1"}
+PATIENCE = 90.0
+SCENARIOS = (
+    *("succeeds", "deferred", "shared", "second_try"),
+    *("refused", "misspelt", "start_fails", "start_fails_deferred"),
+    *("job_fails", "job_fails_deferred", "times_out", "times_out_deferred"),
+    *("model", "model_not_good_enough", "model_registry_away", "model_champion", "model_worse"),
+    *("etl_processing_fails", "etl_no_input"),
+)
+AT = "2025-01-02T03:04:05+00:00"
+
+
+@dataclass
+class Outcome:
+    """What became of one run of a DAG."""
+
+    dag: str
+    state: str
+    tasks: dict[str, str]
+    results: dict[str, Any]
+    log: str
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def times(self, words: str) -> int:
+        """Return how often something was logged; Airflow 2 tells it twice when it tests a DAG, in two formats."""
+        return sum(words in line for line in self.log.splitlines() if line.startswith(("[20", "20")))
+
+    @property
+    def cause(self) -> str:
+        """The last line that says an error of ours or of Airflow's."""
+        lines = [line for line in self.log.splitlines() if "Exception: " in line or "JobFailed: " in line]
+        return lines[-1] if lines else ""
+
+
+def until(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Look until there is something to see."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, "it has not come"
+        time.sleep(0.05)
+    return found
+
+
+class Row:
+    """The runs on one version, one after the other.
+
+    Parameters
+    ----------
+    version : str
+    folder : Path
+    emulator : Emulator
+    mlflow : str
+        The server's URL.
+    """
+
+    def __init__(self, version: str, folder: Path, emulator: Any, mlflow: str):
+        self.tag = version.replace(".", "_")
+        self.folder, self._emulator = folder, emulator
+        self.python = ROOT / "build" / f"airflow-{version}" / "bin" / "python"
+        dags, self._home = folder / "dags", folder / "home"
+        put_package(dags)
+        self.file = dags / "operator_dags.py"
+        self.file.write_text((HERE / "dags.py").read_text())
+        self._home.mkdir()
+        (folder / "mlflow").write_text(mlflow)
+        self._env = emulator.env | emulator.redirect | self._settings(dags, mlflow)
+        self._channel = grpc.insecure_channel(f"unix:{emulator.folder / 'r' / 'dask-dataproc' / 'dataproc.sock'}")
+        self.jobs = dataproc_v1.JobControllerClient(
+            transport=JobControllerGrpcTransport(host="emulator", channel=self._channel)
+        )
+        for name in ("etl", "etl_gate_closed", "etl_processing_fails"):
+            (folder / self.dag(name)).mkdir()
+            (folder / self.dag(name) / "in.csv").write_text("id,amount\n1,10\n2,20\n3,30\n")
+        self.outcomes: dict[str, Future[Outcome]] = {
+            name: Future() for name in (*SCENARIOS, "stopped", "stopped_early", "lost_worker")
+        }
+        self._thread = threading.Thread(target=self._all)
+        self._running: subprocess.Popen[str] | None = None
+        self._closed = False
+        self._thread.start()
+
+    def _settings(self, dags: Path, mlflow: str) -> dict[str, str]:
+        connection = {"conn_type": "google_cloud_platform", "extra": {"is_anonymous": True}}
+        return {
+            "AIRFLOW_HOME": str(self._home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": json.dumps(connection),
+            "AIRFLOW_VAR_GCP_PROJECT_ID": PLACE["project_id"],
+            "AIRFLOW_VAR_GCP_REGION": PLACE["region"],
+            "AIRFLOW_VAR_MLFLOW_TRACKING_URI": mlflow,
+            "OPERATORS_FOLDER": str(self.folder),
+            "OPERATORS_JOBS": str(HERE / "jobs"),
+            "OPERATORS_TAG": self.tag,
+        }
+
+    def dag(self, name: str) -> str:
+        """Return the id of a scenario's DAG here."""
+        return f"{name}_{self.tag}"
+
+    def clusters(self, name: str) -> list[Any]:
+        """Return the clusters that the runs of a scenario's DAG have now."""
+        mine = f"{slug(self.dag(name))}-"
+        return [c for c in self._emulator.clusters.list_clusters(request=PLACE) if mine in c.cluster_name]
+
+    def gone(self, name: str) -> bool:
+        """Return whether a scenario has left no cluster; a deletion that was asked for is waited for."""
+        until(lambda: all(c.status.state.name != "DELETING" for c in self.clusters(name)))
+        return not self.clusters(name)
+
+    def outcome(self, name: str) -> Outcome:
+        """Return what became of a scenario."""
+        return self.outcomes[name].result(timeout=280)
+
+    def close(self) -> None:
+        """End what runs, and begin no more."""
+        self._closed = True
+        if self._running is not None and self._running.poll() is None:
+            self._running.kill()
+        self._thread.join()
+        self._channel.close()
+
+    def _all(self) -> None:
+        try:
+            with self.start(*SCENARIOS) as process:
+                for line in process.stdout:
+                    self._note(json.loads(line))
+            self.outcomes["stopped"].set_result(self._stopped())
+            self.outcomes["stopped_early"].set_result(self._stopped_early())
+            self.outcomes["lost_worker"].set_result(self._lost_worker())
+        except BaseException as error:
+            for future in self.outcomes.values():
+                if not future.done():
+                    future.set_exception(error)
+        for name, future in self.outcomes.items():
+            if not future.done():
+                future.set_exception(AssertionError(f"{name} was not run:\n{self._log()[-4000:]}"))
+
+    def start(self, *names: str, at: str = "") -> subprocess.Popen[str]:
+        """Begin runs of scenarios, which tell what became of them on stdout."""
+        assert not self._closed
+        when = ["--at", at] if at else []
+        command = [str(self.python), str(HERE / "runs.py"), str(self.file), *when, *map(self.dag, names)]
+        log = (self.folder / "log.txt").open("a")
+        self._running = subprocess.Popen(
+            command, env=self._env, stdout=subprocess.PIPE, stderr=log, text=True, cwd=self._home
+        )
+        return self._running
+
+    def _log(self) -> str:
+        return (self.folder / "log.txt").read_text(errors="replace")
+
+    def _note(self, told: dict[str, Any]) -> None:
+        name = told["dag"].removesuffix(f"_{self.tag}")
+        self.outcomes[name].set_result(self._outcome(told))
+
+    def _outcome(self, told: dict[str, Any], **seen: Any) -> Outcome:
+        log = self._log().rpartition(f"=== {told['dag']}\n")[2].partition("\n=== ")[0]
+        return Outcome(told["dag"], told["state"], told["tasks"], told["results"], log, seen)
+
+    def _end(self, process: subprocess.Popen[str], **seen: Any) -> Outcome:
+        out, _ = process.communicate(timeout=PATIENCE)
+        return self._outcome(json.loads(out.splitlines()[-1]), **seen)
+
+    def _stopped(self) -> Outcome:
+        """Airflow ends a task while its job runs."""
+        process, running = self.start("stopped"), self.folder / self.dag("stopped")
+        until(running.exists)
+        (cluster,) = self.clusters("stopped")
+        process.send_signal(signal.SIGTERM)
+        outcome = self._end(process, cluster=cluster.cluster_name)
+        outcome.seen["jobs"] = [job.status.state.name for job in self.jobs_on(cluster.cluster_name)]
+        return outcome
+
+    def _stopped_early(self) -> Outcome:
+        """Airflow ends a task while its cluster is made."""
+        process = self.start("stopped_early")
+        (cluster,) = until(lambda: self.clusters("stopped_early"))
+        process.send_signal(signal.SIGTERM)
+        return self._end(process, cluster=cluster.status.state.name)
+
+    def _lost_worker(self) -> Outcome:
+        """A worker is lost while the job runs, and the run goes on elsewhere."""
+        process, running = self.start("lost_worker", at=AT), self.folder / self.dag("lost_worker")
+        until(running.exists)
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+        (left,) = self.clusters("lost_worker")
+        began = self._log().count("Attached to job")
+        process = self.start("lost_worker", at=AT)
+        until(lambda: self._log().count("Attached to job") > began)
+        found = [c.cluster_uuid for c in self.clusters("lost_worker")]
+        running.with_suffix(".go").touch()
+        return self._end(process, left=left.cluster_uuid, found=found)
+
+    def jobs_on(self, cluster: str) -> list[Any]:
+        """Return the jobs that were submitted to a cluster."""
+        return [j for j in self.jobs.list_jobs(request=PLACE) if j.placement.cluster_name == cluster]
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an MLflow server, on a database of its own."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    program = ROOT / "build" / "mlflow" / "bin" / "mlflow"
+    if not program.exists():
+        pytest.fail("MLflow is not installed: bash tests/airflow/setup.sh", pytrace=False)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [program, "server", "--host", "127.0.0.1", "--port", port, "--workers", 1]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--default-artifact-root",
+        f"file://{folder}/runs",
+    ]
+    with (folder / "log.txt").open("w") as log:
+        server = subprocess.Popen([*map(str, command)], cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        until(lambda: server.poll() is not None or answers(f"{url}/health"))
+        assert server.poll() is None, (folder / "log.txt").read_text()
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory: pytest.TempPathFactory, emulator: Any, mlflow: str) -> Iterator[dict[str, Row]]:
+    folder = tmp_path_factory.mktemp("operators")
+    made: dict[str, Row] = {}
+    try:
+        for version in VERSIONS:
+            (folder / version).mkdir()
+            made[version] = Row(version, folder / version, emulator, mlflow)
+        yield made
+    finally:
+        for row in made.values():
+            row.close()
+
+
+@pytest.fixture
+def row(rows: dict[str, Row], version: str) -> Row:
+    return rows[version]

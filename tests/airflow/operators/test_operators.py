@@ -1,0 +1,193 @@
+"""Our operators on real Airflows: what became of the run, of its cluster, and of what it was to leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+HEAVY = ("dask", "distributed", "pandas", "pyarrow", "numpy", "mlflow", "click", "yaml")
+
+
+@pytest.mark.parametrize("name", ["succeeds", "deferred"])
+def test_a_job_computes_on_a_cluster_of_its_own_and_its_result_is_the_tasks(row, name):
+    outcome = row.outcome(name)
+    assert outcome.state == "success", outcome.log[-4000:]
+    given = outcome.results["compute"]["given"]
+    assert given == {"--folder": str(row.folder), "--day": outcome.dag, "--parts": "[1, 2]", "--share": "0.5"}
+    assert "hello from the driver" in outcome.log
+    assert row.gone(name)
+
+
+def test_tasks_that_name_the_same_cluster_share_it_and_the_teardown_deletes_it(row):
+    outcome = row.outcome("shared")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert outcome.times("is being made") == 1
+    assert outcome.times("Attached to cluster") == 1
+    assert row.gone("shared")
+
+
+def test_a_retry_after_a_failed_job_gets_a_new_cluster_and_leaves_none(row):
+    outcome = row.outcome("second_try")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert outcome.results["compute"] == "the second time"
+    assert outcome.times("is being made") == 2
+    assert row.gone("second_try")
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("refused", "was refused: cluster.config.worker_config.machine_type_uri: machine type 'n9-imagined-4' given"),
+        ("misspelt", "SpecError: 'wokers': no such field of a cluster, the nearest is workers"),
+        ("start_fails", "did not start, it is ERROR: "),
+        ("start_fails_deferred", "did not start, it is ERROR: "),
+        ("job_fails", "is ERROR: The driver exited with status 3"),
+        ("job_fails_deferred", "is ERROR: The driver exited with status 3"),
+        ("times_out_deferred", "execution_timeout of 0:00:06 has passed"),
+    ],
+)
+def test_a_failure_is_one_line_that_says_why_and_leaves_no_cluster(row, name, cause):
+    outcome = row.outcome(name)
+    assert (outcome.state, outcome.tasks) == ("failed", {"compute": "failed"})
+    assert cause in outcome.cause
+    assert row.gone(name)
+
+
+@pytest.mark.parametrize("name", ["job_fails", "job_fails_deferred"])
+def test_a_failed_jobs_last_lines_are_in_the_failure(row, name):
+    log = row.outcome(name).log
+    assert "    there is no such column: amount" in log[log.index("JobFailed: ") :]
+
+
+def test_a_task_whose_time_is_over_fails_and_leaves_no_cluster(row):
+    outcome = row.outcome("times_out")
+    assert outcome.state in (
+        "failed",
+        "AirflowTaskTimeout",
+    )  # the second: Airflow 2 lets it through when it tests a DAG
+    assert outcome.tasks == {"compute": "failed"}
+    assert row.gone("times_out")
+
+
+def test_a_task_that_is_stopped_while_its_job_runs_cancels_it_and_leaves_no_cluster(row):
+    outcome = row.outcome("stopped")
+    assert outcome.tasks["compute"] == "failed"
+    assert set(outcome.seen["jobs"]) <= {"CANCELLED", "CANCEL_PENDING", "CANCEL_STARTED", "ERROR"}
+    assert row.gone("stopped")
+
+
+def test_a_task_that_is_stopped_while_its_cluster_is_made_leaves_none(row):
+    outcome = row.outcome("stopped_early")
+    assert outcome.tasks["compute"] == "failed"
+    assert row.gone("stopped_early")
+
+
+def test_after_a_lost_worker_the_run_goes_on_with_the_same_cluster_and_the_same_job(row):
+    outcome = row.outcome("lost_worker")
+    assert outcome.seen["found"] == [outcome.seen["left"]]
+    assert outcome.tasks == {"compute": "success"}, outcome.log[-4000:]
+    assert outcome.results["compute"] == 1, "the job was started once"
+    assert row.gone("lost_worker")
+
+
+def versions(mlflow: str, model: str) -> list[dict]:
+    query = urllib.parse.urlencode({"filter": f"name='{model}'"})
+    with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/model-versions/search?{query}", timeout=30) as answer:
+        return json.loads(answer.read()).get("model_versions", [])
+
+
+def test_a_model_that_is_good_enough_is_registered_with_its_tags_and_its_alias(row, mlflow):
+    outcome = row.outcome("model")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert outcome.results["validate_model"] == {"auc": 0.9, "rmse": 0.7}
+    (version,) = versions(mlflow, outcome.dag)
+    tags = {tag["key"]: tag["value"] for tag in version["tags"]}
+    assert (version["version"], version["aliases"]) == ("1", ["champion"])
+    assert version["run_id"] == outcome.results["train_model"]["mlflow_run_id"]
+    assert version["source"].endswith("/model")
+    assert (tags["training_dag"], tags["data_path"]) == (outcome.dag, f"{row.folder}/in")
+    assert outcome.results["register_model"]["url"] == f"{mlflow}/#/models/{outcome.dag}/versions/1"
+    assert outcome.times("is being made") == 1
+    assert row.gone("model")
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("model_not_good_enough", "is not good enough: auc: 0.9, allowed is at least 0.95"),
+        ("model_registry_away", "MLflow at http://127.0.0.1:9 does not answer"),
+    ],
+)
+def test_a_model_that_cannot_be_let_through_is_not_registered(row, mlflow, name, cause):
+    outcome = row.outcome(name)
+    assert outcome.state == "failed"
+    assert (outcome.tasks["validate_model"], outcome.tasks["register_model"]) == ("failed", "upstream_failed")
+    assert cause in outcome.log
+    assert versions(mlflow, outcome.dag) == []
+    assert row.gone(name)
+
+
+def test_a_model_that_is_worse_than_the_champion_is_not_registered(row, mlflow):
+    assert row.outcome("model_champion").state == "success", "the first has nobody to be compared with"
+    outcome = row.outcome("model_worse")
+    assert outcome.state == "failed"
+    assert "auc: 0.5, allowed is at least the champion's 0.9" in outcome.log
+    (champion,) = versions(mlflow, f"churn_{row.tag}")
+    assert champion["aliases"] == ["champion"]
+
+
+@pytest.mark.parametrize(
+    ("name", "failed"), [("etl_no_input", "validate_input_data"), ("etl_processing_fails", "process_data")]
+)
+def test_an_etl_that_fails_before_its_gate_publishes_nothing(row, name, failed):
+    outcome = row.outcome(name)
+    assert outcome.state == "failed"
+    assert (outcome.tasks[failed], outcome.tasks["validate_output_quality"]) == ("failed", "upstream_failed")
+    assert (outcome.tasks["notify_success"], outcome.tasks["delete_cluster"]) == ("upstream_failed", "success")
+    assert not (row.folder / outcome.dag / "out").exists()
+    assert row.gone(name)
+
+
+@pytest.mark.parametrize("release", ["2.10", "2.11", "3"])
+def test_every_dag_of_the_operators_is_parsed_and_importing_them_imports_nothing_heavy(rows, release):
+    file = rows["3"].file
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); "
+        "import dask_dataproc.pipelines.operators.plan; "
+        "import dask_dataproc.pipelines.operators.thresholds, dask_dataproc.pipelines.operators.naming; "
+        "pure = sorted(sys.modules); "
+        "import airflow; "
+        "from airflow.providers.google.cloud.triggers import dataproc; "
+        "before = set(sys.modules); "
+        "from dask_dataproc.pipelines.operators import *; "
+        "from dask_dataproc.pipelines.operators import create_etl_dag, create_ml_training_dag; "
+        "import json; print(json.dumps([pure, sorted(set(sys.modules) - before)]))"
+    )
+    python = ROOT / "build" / f"airflow-{release}" / "bin" / "python"
+    home = {"AIRFLOW_HOME": str(rows["3"].folder / f"parse-{release}"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    environment = (
+        os.environ | home | {"OPERATORS_FOLDER": "/nowhere", "OPERATORS_JOBS": "/nowhere", "OPERATORS_TAG": "x"}
+    )
+    run = subprocess.run(
+        [python, "-c", program, str(file.parent)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    pure, ours = json.loads(run.stdout.splitlines()[-1])
+    assert not {name.partition(".")[0] for name in ours} & set(HEAVY)
+    assert not {name.partition(".")[0] for name in pure} & {*HEAVY, "airflow"}
+    environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(file.parent)
+    told = subprocess.run(
+        [python, HERE.parent / "dag_run.py", file], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert told.returncode == 0, told.stderr[-3000:]
+    parsed = json.loads(told.stdout)
+    assert parsed["errors"] == {}
+    assert {"succeeds_x", "model_x", "etl_no_input_x"} <= set(parsed["dags"])
