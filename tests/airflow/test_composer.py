@@ -301,6 +301,28 @@ def test_an_override_that_differs_is_said_with_the_command_that_sets_it(web, fol
     assert line in planned.output or other in planned.output
 
 
+def test_every_override_that_init_writes_is_one_that_the_airflow_has(web, folder, tmp_path):
+    CliRunner().invoke(dataproc, ["composer", "init", str(tmp_path / "new")])
+    written = yaml.safe_load((tmp_path / "new" / "environment.yaml").read_text())
+    folder.say({"config": written["config"]})
+    planned = folder.call("plan")
+    assert planned.exit_code == 2, planned.output
+    assert planned.output.count("! config") >= 7
+    assert "not there" not in planned.output
+
+
+def test_settings_that_the_airflow_does_not_show_are_said_not_to_be_seen(web, folder, monkeypatch):
+    """Airflow 3's viewer may see them; in Airflow 2 it is refused as all are where expose_config is off."""
+    import dask.config
+
+    folder.say({"config": {"core.parallelism": 64}})
+    monkeypatch.setenv("DASK_DATAPROC__COMPOSER__PASSWORD", USERS["viewer"])
+    with dask.config.set({"dataproc.composer.user": "viewer"}):
+        planned = folder.call("plan")
+    assert planned.exit_code == 0, planned.output
+    assert ("? config: the Airflow does not show its settings" in planned.output) == (web.major == 2)
+
+
 def test_a_provider_that_is_missing_or_too_old_is_said(web, folder):
     folder.change(
         packages={
@@ -353,7 +375,7 @@ def test_after_a_half_failed_apply_the_next_one_completes_it(web, folder):
     folder.change(pools={"a_too_large": {"slots": 2**70}, "dataproc_jobs": {"slots": 10}})
     refused = folder.call("apply")
     assert refused.exit_code == 1
-    assert "5 of 6 changes made; failed: pool a_too_large" in refused.output
+    assert "5 of 6 changes made; failed: pool a_too_large" in refused.output, refused.output
     assert "Try:  the same apply again does what is left" in refused.output
     assert web.get("/pools/dataproc_jobs")["slots"] == 10
     assert web.get("/connections/warehouse") is not None
