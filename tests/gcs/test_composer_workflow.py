@@ -44,7 +44,7 @@ def test_the_workflow_passes_actionlint(workflow):
         ("runs-on: ubuntu-latest", "runs-on: ubuntu-newest", "label"),
         ("${{ vars.WIF_PROVIDER }}", "${{ var.WIF_PROVIDER }}", "undefined variable"),
         ("service_account:", "service_acount:", "service_acount"),
-        ("id-token: write", "id-token: wirte", "permission"),
+        ("id-token: write", "id-token: all", "permission"),
         ('"gs://$BUCKET/dags"', "gs://$BUCKET/dags", "SC2086"),
         ("cancel-in-progress: false", "cancel-in-progres: false", "unexpected key"),
     ],
