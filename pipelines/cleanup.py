@@ -1,4 +1,4 @@
-"""The template ``cleanup``: a DAG that deletes ephemeral clusters which are older than they should get. Pure."""
+"""The template ``cleanup``: a DAG that deletes ephemeral clusters which are older than they should get."""
 
 from __future__ import annotations
 

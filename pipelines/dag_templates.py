@@ -39,7 +39,7 @@ def write_template(name: str, assignments: Iterable[str], folder: str | Path) ->
     """
     function = template(name)
     settings = settings_of(name, function, assignments)
-    dag_id = settings.get("dag_id") or inspect.signature(function).parameters["dag_id"].default
+    dag_id = settings.get("dag_id", inspect.signature(function).parameters["dag_id"].default)
     if not re.fullmatch(DAG_ID, str(dag_id), re.ASCII):
         raise refusal("dag_id", dag_id, "letters, digits, _, - and .", "dag_id=dask_cleanup")
     text = function(**settings)
@@ -95,7 +95,7 @@ def _typed(text: str, hint: Any) -> Any:
     kind = _kind(hint)
     if hint == Duration:
         return seconds(text)
-    if isinstance(kind, types.UnionType) or kind is typing.Union:
+    if kind in (types.UnionType, typing.Union):
         if text == "null":
             return None
         return _typed(text, next(each for each in typing.get_args(hint) if each is not type(None)))

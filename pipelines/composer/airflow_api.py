@@ -53,6 +53,7 @@ class Airflow:
             raise self._silent(error) from None
         finally:
             self._client.close()
+        about |= {"limits": httpx.Limits(max_keepalive_connections=0)}  # Airflow 3 hangs up after each error of its own
         self._client = httpx.Client(base_url=f"{self.url}/api/v{self.version}", timeout=self._timeout, **about)
 
     def __enter__(self) -> Airflow:

@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
-# Installs fake-gcs-server, the Cloud Storage server the gs:// tests talk to, into build/bin: from source, two minutes, once.
+# Installs into build/bin, from source and once: fake-gcs-server, the Cloud Storage server the gs:// tests talk to (two
+# minutes), and actionlint, which reads the GitHub workflow we write.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-version=v1.56.1
-stamp=$root/build/bin/.fake-gcs-server
 
-if [ "$(cat "$stamp" 2>/dev/null)" = "$version" ]; then exit; fi
-if ! command -v go >/dev/null; then
-    echo "tests/gcs/setup.sh: Go 1.24 or newer is needed to build fake-gcs-server: https://go.dev/doc/install" >&2
-    exit 1
-fi
-GOBIN=$root/build/bin go install "github.com/fsouza/fake-gcs-server@$version"
-echo "$version" >"$stamp"
+install() { # NAME PACKAGE VERSION
+    local stamp=$root/build/bin/.$1
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$3" ]; then return; fi
+    if ! command -v go >/dev/null; then
+        echo "tests/gcs/setup.sh: Go 1.24 or newer is needed to build $1: https://go.dev/doc/install" >&2
+        exit 1
+    fi
+    GOBIN=$root/build/bin go install "$2@$3"
+    echo "$3" >"$stamp"
+}
+
+install fake-gcs-server github.com/fsouza/fake-gcs-server v1.56.1
+install actionlint github.com/rhysd/actionlint/cmd/actionlint v1.7.12

@@ -87,7 +87,7 @@ def test_the_wheel_brings_what_jupyter_and_dask_look_for(wheel):
 
 def test_every_folder_of_the_package_says_what_lives_there_and_what_may_not():
     for package in PROJECT["tool"]["setuptools"]["packages"][1:]:
-        text = (ROOT / package.partition(".")[2].replace(".", "/") / "__init__.py").read_text()
+        text = ROOT.joinpath(*package.split(".")[1:], "__init__.py").read_text()
         assert "Lives here:" in text, package
         assert "May not:" in text, package
 
