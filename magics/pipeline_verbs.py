@@ -54,9 +54,7 @@ def run(front: Front, notebook: str, assignments: tuple[str, ...], output: str |
 @folder_option
 @diff_option
 @pass_front
-def dag(
-    front: Front, notebook: str, template: str, settings: tuple[str, ...], folder: Path, diff: bool
-) -> None:
+def dag(front: Front, notebook: str, template: str, settings: tuple[str, ...], folder: Path, diff: bool) -> None:
     """Write the Airflow DAG file of NOTEBOOK, or of a template.
 
     A notebook's is one standalone file, made from its parameters and metadata; beside it, under kernels/, what makes
