@@ -46,7 +46,7 @@ def test_a_retry_after_a_failed_job_gets_a_new_cluster_and_leaves_none(row):
     ("name", "cause"),
     [
         ("refused", "was refused: cluster.config.worker_config.machine_type_uri: machine type 'n9-imagined-4' given"),
-        ("misspelt", "SpecError: 'workes': no such field of a cluster, the nearest is workers"),
+        ("misspelt", "SpecError: 'workerz': no such field of a cluster, the nearest is workers"),
         ("start_fails", "did not start, it is ERROR: "),
         ("start_fails_deferred", "did not start, it is ERROR: "),
         ("job_fails", "is ERROR: The driver exited with status 3"),
