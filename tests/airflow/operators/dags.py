@@ -46,7 +46,7 @@ TELLS = {"job_args": {"folder": str(FOLDER), "day": "{{ dag.dag_id }}", "parts":
 succeeds = dag_of("succeeds", compute(**TELLS))
 deferred = dag_of("deferred", compute(**TELLS, deferrable=True))
 refused = dag_of("refused", compute(config={"worker_machine": "n9-imagined-4", "workers": 2}))
-misspelt = dag_of("misspelt", compute(config={"wokers": 2}))
+misspelt = dag_of("misspelt", compute(config={"workerz": 2}))
 start_fails = dag_of("start_fails", compute(config={"staging": "nowhere://bucket"}))
 start_fails_deferred = dag_of("start_fails_deferred", compute(config={"staging": "nowhere://bucket"}, deferrable=True))
 job_fails = dag_of("job_fails", compute(file="fails"))
