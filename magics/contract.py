@@ -57,8 +57,10 @@ class Contract:
 
     @property
     def at_most(self) -> float | None:
-        """USD of a run whose every try takes the whole timeout."""
-        return None if self.rate is None else self.rate * self.job.timeout * (self.job.retries + 1) / HOURS
+        """USD of a run whose every try takes the whole timeout, and of the pauses between them."""
+        job = self.job
+        seconds = job.timeout * (job.retries + 1) + job.retry_delay * job.retries
+        return None if self.rate is None else self.rate * seconds / HOURS
 
     def rows(self, now: datetime.datetime) -> list[tuple[str, str]]:
         """Return it as the rows of a table."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 PACKAGES = "dask-environment"
 """The metadata key of a cluster that names the packages of its nodes."""
+_CODE = "the tasks' code: the job is another one, or another version of dask-dataproc writes it"
 _NAMES = {"CLUSTER": "cluster", "PARAMETERS": "parameter", "LABELS": "label"}
 _Facts = dict[tuple[str, ...], str]
 
@@ -32,7 +33,7 @@ def changes(old: str, new: str) -> list[str]:
         return ["the file that is there is no DAG of ours: all of it"]
     names = [*before, *(name for name in after if name not in before)]
     told = [_said(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
-    code = ["the tasks' code: this version of dask-dataproc writes it otherwise"] if old_code != new_code else []
+    code = [_CODE] if old_code != new_code else []
     return [*dict.fromkeys(told), *code] or ["comments and layout alone"]
 
 
@@ -52,13 +53,21 @@ def _read(text: str) -> tuple[_Facts, str]:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.isupper():
                 facts |= dict(_facts((_NAMES.get(name, name.lower()),), value))
             case ast.With(items=[ast.withitem(context_expr=ast.Call(keywords=keywords))]):
-                facts |= {("DAG", str(k.arg)): ast.unparse(k.value) for k in keywords}
+                facts |= {("DAG", str(k.arg)): ast.unparse(_plain(k.value)) for k in keywords}
                 code += map(ast.dump, node.body)
             case ast.Expr(value=ast.Constant()):
                 pass
             case _:
                 code.append(ast.dump(node))
     return facts, "\n".join(code)
+
+
+def _plain(value: ast.expr) -> ast.expr:
+    """Return what a timetable is made of, which is what a person gave as the schedule."""
+    match value:
+        case ast.Call(func=ast.Name(id=name), args=[given, *_]) if name.endswith("Timetable"):
+            return given
+    return value
 
 
 def _facts(name: tuple[str, ...], value: ast.expr) -> Iterator[tuple[tuple[str, ...], str]]:

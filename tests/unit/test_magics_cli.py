@@ -74,7 +74,7 @@ def test_dag_writes_one_file_named_after_the_notebook_and_says_where(tmp_path):
     notebook.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     result = CliRunner().invoke(dataproc, ["dag", str(notebook), "-o", str(tmp_path / "dags")])
     assert result.exit_code == 0, result.stderr
-    assert [str(path) for path in (tmp_path / "dags").iterdir()] == [result.stdout.strip()]
+    assert [str(path) for path in (tmp_path / "dags").glob("*.py")] == [result.stdout.strip()]
 
 
 def test_this_notebook_is_no_notebook_in_a_shell():

@@ -74,7 +74,8 @@ def test_show_says_the_contract_and_its_price(job):
     document = json.loads(run("show", job, "--json").stdout)
     assert document["parameters"] == {"day": {"type": "str", "default": "x", "cell": 1}}
     assert (document["dag"], document["job"]["retries"]) == ("job", 1)
-    assert document["price_of_a_run_at_most"] == pytest.approx(document["price_per_hour"] * 2 * 2)
+    hours = 2 * 2 + document["job"]["retry_delay"] / 3600
+    assert document["price_of_a_run_at_most"] == pytest.approx(document["price_per_hour"] * hours)
 
 
 def test_a_diff_has_the_status_of_diff_and_writes_nothing(job, tmp_path):
@@ -88,7 +89,7 @@ def test_a_diff_has_the_status_of_diff_and_writes_nothing(job, tmp_path):
     before = (dags / "job.py").read_bytes()
     told = run("export", job, "-o", dags, "--diff", status=1).stdout
     assert "DAG schedule: None → '@daily'" in told
-    assert '+    schedule="@daily",' in told
+    assert '+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),' in told
     assert (dags / "job.py").read_bytes() == before
 
 
