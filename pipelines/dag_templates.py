@@ -14,16 +14,28 @@ from typing import Annotated, Any
 
 from ..clusters.errors import SpecError
 from ..clusters.fields import refusal, seconds, unknown
+from .beside import put_package
 
-TEMPLATES = {"cleanup": ".cleanup:cleanup_dag"}
+TEMPLATES = {
+    "etl": ".team_dags:etl_dag",
+    "ml-training": ".team_dags:ml_training_dag",
+    "dynamic-etl": ".team_dags:dynamic_etl_dag",
+    "batch-etl": ".team_dags:batch_etl_dag",
+    "real-time": ".team_dags:real_time_dag",
+    "cleanup": ".cleanup:cleanup_dag",
+}
 """Name to module and function. A function takes keywords with types and defaults, one of them ``dag_id``."""
 Duration = Annotated[int, "duration"]
 """Seconds, written as ``90s``, ``30m``, ``4h`` or ``1d``."""
+PACKAGE = "from dask_dataproc."
+"""What a file imports that needs this package beside the DAGs."""
 DAG_ID = r"[A-Za-z0-9_.-]{1,200}"
 
 
 def write_template(name: str, assignments: Iterable[str], folder: str | Path) -> Path:
     """Write the DAG of template ``name`` into ``folder``, which is made, and return the file: one .py named by dag_id.
+
+    One that is made of our operators gets this package beside it; see `beside`.
 
     Parameters
     ----------
@@ -46,6 +58,8 @@ def write_template(name: str, assignments: Iterable[str], folder: str | Path) ->
     path = Path(folder) / f"{re.sub(r'[^A-Za-z0-9_]+', '_', dag_id)}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+    if PACKAGE in text:
+        put_package(path.parent)
     return path
 
 

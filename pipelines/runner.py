@@ -169,6 +169,20 @@ class DaskRunner:
         }
 
 
+@contextmanager
+def dask_at_hand() -> Iterator[None]:
+    """Be on the client that there is, else on one of a `DaskRunner`, as a job has it that asks for nothing special."""
+    from distributed import get_client
+
+    try:
+        get_client()
+    except ValueError:
+        with DaskRunner().get_client():
+            yield
+    else:
+        yield
+
+
 def _machine(vcpus: int, memory: int) -> str:
     """Return the smallest machine of at least ``vcpus``, whose worker has at least ``memory`` bytes."""
     fitting = [

@@ -18,6 +18,9 @@ HOMES = {
     "MLModelRegistryOperator": ".models",
     "create_etl_dag": ".dags",
     "create_ml_training_dag": ".dags",
+    "create_dynamic_etl_dag": ".patterns",
+    "create_batch_etl_dag": ".patterns",
+    "create_real_time_dag": ".patterns",
 }
 
 

@@ -7,26 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-
 from ..quality.locations import staged_location
-from .ephemeral import PROJECT, REGION, EphemeralDataprocDaskOperator
+from .common import DAY, MARK, RUN, Common, notified, program
+from .ephemeral import EphemeralDataprocDaskOperator
 from .gate import DaskDataQualityOperator
 from .models import MLModelRegistryOperator, MLModelValidationOperator
-from .naming import slug
-from .sdk import DAG, AirflowException, chain
+from .sdk import DAG, chain
 from .sensor import InputSensor
-from .teardown import DeleteDaskClusterOperator
 
-START = datetime(2024, 1, 1, tzinfo=UTC)
-DAY = "{{ (dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%d') }}"
-"""The run's date; ``ds`` is not there in a run that Airflow 3 was asked for by hand."""
-RUN = "{{ run_id.replace(':', '').replace('+', '') }}"
-MARK = "the-run"
-"""Stands for `RUN` while the place is made, which refuses the characters of a template."""
 SCRIPTS = "gs://{{ var.value.scripts_bucket }}"
 TRAINED = "(ti.xcom_pull(task_ids='train_model') or {})"
 
@@ -76,7 +67,7 @@ def create_etl_dag(
         ``owner``, ``retries`` (2), ``retry_delay`` (5 min), ``timeout`` of a try (2 h), ``max_active_runs`` (1),
         ``tags``, ``deferrable``, ``poll_interval``, ``project_id``, ``region``, ``environment``, ``gcp_conn_id``.
     """
-    given = _Common(dag_id, {"owner": "data-platform", "retries": 2, "retry_delay": timedelta(minutes=5)}, common)
+    given = Common(dag_id, {"owner": "data-platform", "retries": 2, "retry_delay": timedelta(minutes=5)}, common)
     sized = {"workload_type": "medium_etl", "data_size_gb": estimated_data_size, **(cluster_config or {})}
     cluster = given.cluster(f"etl-{dag_id}", sized)
     staged = staged_location(output_path, MARK).replace(MARK, RUN)
@@ -91,7 +82,7 @@ def create_etl_dag(
             mode="reschedule",
         )
         process = EphemeralDataprocDaskOperator(
-            task_id="process_data", job_args=told, **_program(processing_script), **cluster
+            task_id="process_data", job_args=told, **program(processing_script), **cluster
         )
         gate = DaskDataQualityOperator(
             task_id="validate_output_quality",
@@ -101,7 +92,7 @@ def create_etl_dag(
             report_path=report_path,
             **cluster,
         )
-        done = _notified(notify, f"ETL pipeline {dag_id} is done", f"The data is at {output_path}.")
+        done = notified(notify, f"ETL pipeline {dag_id} is done", f"The data is at {output_path}.")
         chain(arrived, process, gate, [done, given.delete(cluster)])
     return given.made
 
@@ -146,7 +137,7 @@ def create_ml_training_dag(
     **common
         As in `create_etl_dag`; ``retries`` are 1, ``retry_delay`` 10 min.
     """
-    given = _Common(dag_id, {"owner": "ml-platform", "retries": 1, "retry_delay": timedelta(minutes=10)}, common)
+    given = Common(dag_id, {"owner": "ml-platform", "retries": 1, "retry_delay": timedelta(minutes=10)}, common)
     sized = {"workload_type": "ml_training", "memory_gb": model_config.get("memory_requirement", 64)}
     gpu = bool(model_config.get("use_gpu", False))
     plain = given.cluster(f"ml-{dag_id}", {**sized, **(cluster_config or {})}, own=gpu)
@@ -166,11 +157,11 @@ def create_ml_training_dag(
         make = EphemeralDataprocDaskOperator(
             task_id="feature_engineering",
             job_args=["--data-path", training_data_path, *features],
-            **_program(feature_script),
+            **program(feature_script),
             **plain,
         )
         train = EphemeralDataprocDaskOperator(
-            task_id="train_model", job_args=training, **_program(training_script), **cluster
+            task_id="train_model", job_args=training, **program(training_script), **cluster
         )
         validate = MLModelValidationOperator(
             task_id="validate_model",
@@ -186,101 +177,7 @@ def create_ml_training_dag(
             alias=model_config.get("alias", ""),
             **model,
         )
-        chain(make, train, validate, register, _notified(notify, f"{name} is trained", f"{name} is registered."))
+        chain(make, train, validate, register, notified(notify, f"{name} is trained", f"{name} is registered."))
         if not gpu:
             chain([make, train], given.delete(cluster))
     return given.made
-
-
-DEFAULTS = {
-    "timeout": timedelta(hours=2),
-    "max_active_runs": 1,
-    "tags": (),
-    "deferrable": False,
-    "poll_interval": 5.0,
-    "project_id": PROJECT,
-    "region": REGION,
-    "environment": "",
-    "gcp_conn_id": "google_cloud_default",
-}
-"""What both templates take besides what each has its own default of."""
-
-
-class _Common:
-    """What the tasks of one DAG have in common.
-
-    Parameters
-    ----------
-    dag_id : str
-    usual : dict
-        ``owner``, ``retries`` and ``retry_delay``, unless they are given.
-    given : dict
-
-    Raises
-    ------
-    AirflowException
-        Something is given that there is not.
-    """
-
-    def __init__(self, dag_id: str, usual: dict[str, Any], given: dict[str, Any]):
-        allowed = DEFAULTS | usual
-        for name in given.keys() - allowed.keys():
-            raise AirflowException(f"{name}: no argument of this template; there are {', '.join(sorted(allowed))}")
-        self._dag_id, self._of = dag_id, allowed | given
-        self.gcp_conn_id = self._of["gcp_conn_id"]
-
-    def dag(self, about: str, schedule: Any, tags: Sequence[str], notify: Sequence[str]) -> DAG:
-        """Return the DAG, empty."""
-        defaults = {name: self._of[name] for name in ("owner", "retries", "retry_delay")}
-        self.made = DAG(
-            dag_id=self._dag_id,
-            description=about,
-            schedule=schedule,
-            start_date=START,
-            catchup=False,
-            max_active_runs=self._of["max_active_runs"],
-            default_args=defaults,
-            tags=[*tags, *self._of["tags"]],
-            on_failure_callback=_told_of_failure(self._dag_id, notify),
-        )
-        return self.made
-
-    def cluster(self, prefix: str, config: Mapping[str, Any], *, own: bool = False) -> dict[str, Any]:
-        """Return what a task is given to compute on the run's cluster, or with ``own`` on one of its own."""
-        names = ("deferrable", "poll_interval", "project_id", "region", "environment", "gcp_conn_id")
-        place = {name: self._of[name] for name in names}
-        shared = {"cluster_name": slug(prefix), "cluster_config": config, "auto_delete": own}
-        return place | shared | {"execution_timeout": self._of["timeout"]}
-
-    def delete(self, cluster: Mapping[str, Any]) -> Any:
-        """Return the task that deletes the run's cluster, whatever has become of the others."""
-        where = {k: v for k, v in cluster.items() if k not in ("auto_delete", "deferrable", "execution_timeout")}
-        return DeleteDaskClusterOperator(
-            task_id="delete_cluster", retry_delay=timedelta(seconds=10), **where
-        ).as_teardown(on_failure_fail_dagrun=True)
-
-
-def _program(script: str) -> dict[str, str]:
-    module, _, function = script.partition(":")
-    if script.endswith(".py") or not function or "/" in script:
-        return {"job_file": script}
-    return {"job_module": module, "job_function": function}
-
-
-def _notified(emails: Sequence[str], subject: str, text: str) -> Any:
-    """Return the leaf that needs success: the teardown beside it hides what has failed."""
-    if not emails:
-        return EmptyOperator(task_id="notify_success")
-    from airflow.providers.smtp.operators.smtp import EmailOperator
-
-    return EmailOperator(task_id="notify_success", to=list(emails), subject=subject, html_content=text)
-
-
-def _told_of_failure(dag_id: str, emails: Sequence[str]) -> Any:
-    if not emails:
-        return None
-    from airflow.providers.smtp.notifications.smtp import send_smtp_notification
-
-    return send_smtp_notification(
-        to=list(emails), subject=f"{dag_id} has failed", html_content="Run {{ run_id }} of {{ dag.dag_id }} has failed."
-    )

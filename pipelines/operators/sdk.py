@@ -18,14 +18,14 @@ if TYPE_CHECKING:
         def __exit__(self, *error: object) -> None: ...
 
     TaskDeferred = _Deferred
-    DAG = ObjectStoragePath = _Airflows
+    DAG = ObjectStoragePath = Param = _Airflows
     AirflowException = AirflowFailException = RuntimeError
     BaseOperator: TypeAlias = Any
     BaseSensorOperator: TypeAlias = Any
     chain: Any
 else:
     try:  # Airflow 3
-        from airflow.sdk import DAG, BaseOperator, ObjectStoragePath, chain
+        from airflow.sdk import DAG, BaseOperator, ObjectStoragePath, Param, chain
         from airflow.sdk.bases.sensor import BaseSensorOperator
         from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
     except ImportError:  # Airflow 2
@@ -33,6 +33,7 @@ else:
         from airflow.exceptions import AirflowException, AirflowFailException, TaskDeferred
         from airflow.io.path import ObjectStoragePath
         from airflow.models.baseoperator import BaseOperator, chain
+        from airflow.models.param import Param
         from airflow.sensors.base import BaseSensorOperator
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "BaseOperator",
     "BaseSensorOperator",
     "ObjectStoragePath",
+    "Param",
     "TaskDeferred",
     "chain",
 ]

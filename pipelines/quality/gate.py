@@ -6,12 +6,12 @@ The two functions are jobs: ``--job-module dask_dataproc.pipelines.quality.gate 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from typing import Any
 
 from ...clusters.errors import GateClosed, QualityError, SpecError
 from ...clusters.fields import refusal, unknown
+from ..runner import dask_at_hand
 from .locations import parts, report_location
 from .publish import is_published, publish
 from .rules import read_rules
@@ -53,7 +53,7 @@ def check(path: str, rules: dict[str, Any], report: str = "", sample: int = 20) 
 
     read = read_rules(rules)
     _check_sample(sample)
-    with _dask():
+    with dask_at_hand():
         summary = checked(path, read, sample)
     return brief(summary, save(summary, f"{report.rstrip('/')}/quality") if report else [])
 
@@ -84,7 +84,7 @@ def gate(outputs: list[dict[str, Any]], report: str = "") -> dict[str, Any]:
     """
     read = [_output(given, f"outputs[{place}]") for place, given in enumerate(_many(outputs))]
     held = [bool(rules) and not is_published(staged, final) for staged, final, rules in read]
-    with _dask() if any(held) else contextlib.nullcontext():
+    with dask_at_hand() if any(held) else contextlib.nullcontext():
         summaries = [
             _gated(*each, report) if to_check else _unchecked(*each[:2])
             for each, to_check in zip(read, held, strict=True)
@@ -179,18 +179,3 @@ def _output(given: Any, at: str) -> tuple[str, str, dict[str, Any]]:
 def _check_sample(sample: Any) -> None:
     if type(sample) is not int or not 0 <= sample <= 1000:
         raise refusal("sample", sample, "a whole number, 0 to 1000", "sample=20")
-
-
-@contextlib.contextmanager
-def _dask() -> Iterator[None]:
-    """Be on the client there is, else on the one that a job, or a laptop, has of its own."""
-    from distributed import get_client
-
-    try:
-        get_client()
-    except ValueError:
-        runner = getattr(import_module("dask_dataproc"), "DaskRunner")  # noqa: B009  # of the root, made lazily
-        with runner().get_client():
-            yield
-    else:
-        yield

@@ -19,6 +19,7 @@ import fsspec
 
 from ...clusters.errors import ConfigError
 from ...clusters.fields import seconds
+from ..runner import dask_at_hand
 from .store import ID, TIME, Store
 from .windows import Windows
 
@@ -96,7 +97,7 @@ def consume(
     windows = store.windows(seconds(window), seconds(lateness))
     question, until = Question(by, value, at), time.monotonic() + seconds(run_for)
     patience, last = seconds(idle) if idle else None, time.monotonic()
-    with _pulled(subscription, batch) as pulls:
+    with dask_at_hand(), _pulled(subscription, batch) as pulls:
         for messages, acknowledge in pulls:
             if messages:
                 windows = _take(store, windows, messages, question, output, seen)
