@@ -14,7 +14,8 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 INSTALLED := .venv/.installed
-LAPTOP := $(addprefix tests/,api clusters gcs notebooks jupyter browser chaos airflow)
+LAPTOP := $(addprefix tests/,api clusters gcs notebooks chaos)
+FRONTS := $(addprefix tests/,jupyter browser airflow)
 MACHINES := $(addprefix tests/,yarn nodes)
 SETUPS := $(addsuffix /setup.sh,$(addprefix tests/,gcs airflow yarn nodes browser))
 PYTEST := $(BIN)/python -m pytest --durations=15
@@ -36,10 +37,10 @@ lab: $(INSTALLED)
 notebooks: $(INSTALLED)
 	@$(BIN)/python notebooks/save.py
 
-# Each two side by side: much of what they do is to wait.
+# Side by side: much of what they do is to wait.
 test: $(INSTALLED)
-	@bash tests/pair.sh "$(PYTEST) tests/unit" "set -e; for each in $(SETUPS); do bash \$$each; done"
-	@bash tests/pair.sh "$(PYTEST) $(LAPTOP)" "$(PYTEST) $(MACHINES)"
+	@bash tests/side_by_side.sh "$(PYTEST) tests/unit" "set -e; for each in $(SETUPS); do bash \$$each; done"
+	@bash tests/side_by_side.sh "$(PYTEST) $(LAPTOP)" "$(PYTEST) $(FRONTS)" "$(PYTEST) $(MACHINES)"
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
