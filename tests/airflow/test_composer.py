@@ -77,9 +77,17 @@ class Web:
         }
         making = [str(self.python), str(HERE / "airflow_web.py"), json.dumps(USERS)]
         subprocess.run(making, env=env, check=True, timeout=120, capture_output=True)
-        server = ["webserver", "--workers", "1"] if self.major == 2 else ["api-server", "--workers", "1"]
+        server = ["webserver", "--hostname"] if self.major == 2 else ["api-server", "--host"]
         with (self.folder / "web.log").open("wb") as log:
-            command = [str(self.python.with_name("airflow")), *server, "--port", str(self.port)]
+            command = [
+                str(self.python.with_name("airflow")),
+                *server,
+                "127.0.0.1",
+                "--workers",
+                "1",
+                "--port",
+                str(self.port),
+            ]
             self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
         self.wait()
         auth = (
