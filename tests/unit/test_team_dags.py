@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from dask_dataproc.magics.cli import dataproc
+from dask_dataproc.pipelines.dag_templates import TEMPLATES, template
 
 OPERATORS = Path(__file__).parent.parent.parent / "pipelines" / "operators"
 ASKED = {
@@ -104,3 +107,12 @@ def test_what_cannot_be_is_one_line_and_nothing_is_written(more, said, tmp_path)
     assert done.exit_code == 2
     assert said in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_page_names_every_setting(name):
+    page = (OPERATORS.parent.parent / "docs" / "templates.md").read_text()
+    common = {"dag_id", "schedule", "owner", "cluster", "notify"}
+    (of_it,) = (part for part in page.split("\n\n") if part.startswith(f"**{name}**: "))
+    settings = set(inspect.signature(template(name)).parameters) - common
+    assert settings <= set(re.findall(r"`(\w+)`", of_it))
