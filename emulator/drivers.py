@@ -79,7 +79,10 @@ class Driver:
         python_path = os.pathsep.join([*path, *filter(None, [os.environ.get("PYTHONPATH")])])
         env = os.environ | node | {"PYTHONPATH": python_path, "PYTHONUNBUFFERED": "1"}
         self.process = await self.machines.run(command, env, work, self.output)
-        created = psutil.Process(self.process.pid).create_time()
+        try:
+            created = psutil.Process(self.process.pid).create_time()
+        except psutil.NoSuchProcess:
+            created = 0.0  # it has ended already
         self.vm = Vm(job.reference.job_id, job.placement.cluster_uuid, (), self.process.pid, created, str(self.folder))
 
     async def wait(self) -> int | None:

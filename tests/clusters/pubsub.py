@@ -85,7 +85,7 @@ SERVICES: dict[str, dict[str, type]] = {
 
 
 @contextmanager
-def pubsub() -> Iterator[tuple[Loopback, str]]:
+def pubsub(port: int = 0) -> Iterator[tuple[Loopback, str]]:
     """Serve a Pub/Sub of one's own, and give it and its address, as PUBSUB_EMULATOR_HOST wants it."""
     state = Loopback()
     server = grpc.server(ThreadPoolExecutor(4))
@@ -107,7 +107,7 @@ def pubsub() -> Iterator[tuple[Loopback, str]]:
         }
         full = f"google.pubsub.v1.{service}"
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(full, handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     try:
         yield state, f"127.0.0.1:{port}"
