@@ -35,7 +35,7 @@ SCENARIOS = (
     *("refused", "misspelt", "start_fails", "start_fails_deferred"),
     *("job_fails", "job_fails_deferred", "times_out", "times_out_deferred"),
     *("model", "model_not_good_enough", "model_registry_away", "model_champion", "model_worse"),
-    *("etl_processing_fails", "etl_no_input"),
+    *("etl", "etl_gate_closed", "etl_processing_fails", "etl_no_input"),
 )
 AT = "2025-01-02T03:04:05+00:00"
 

@@ -82,7 +82,7 @@ def model_dag(name, thresholds, **given):
         f"{FOLDER}/in",
         f"{FOLDER}/{name}",
         feature_script=job("features"),
-        training_script=job(given.pop("training", "trains")),
+        training_script=job("trains"),
         cluster_config=CLUSTER | {"workload_type": None, "memory_gb": None},
         **QUICK | {"retries": 0} | given,
     )
@@ -93,7 +93,7 @@ model_not_good_enough = model_dag("model_not_good_enough", {"auc": 0.95})
 model_registry_away = model_dag("model_registry_away", {"auc": 0.8}, tracking_uri="http://127.0.0.1:9")
 CHAMPION = {"model_name": f"churn_{TAG}", "not_worse_than_champion": True}
 model_champion = model_dag("model_champion", {"auc": 0.1}, model=CHAMPION)
-model_worse = model_dag("model_worse", {"auc": 0.1}, model=CHAMPION, training="trains_worse")
+model_worse = model_dag("model_worse", {"auc": 0.1}, model=CHAMPION)
 
 
 def etl_dag(name, script="transforms", rules=None, **given):
@@ -108,5 +108,8 @@ def etl_dag(name, script="transforms", rules=None, **given):
     )
 
 
+RULES = {"rows": {"min": 3}, "columns": {"id": {"nulls": 0, "unique": True}, "cents": {"max": 3000}}}
+etl = etl_dag("etl", rules=RULES)
+etl_gate_closed = etl_dag("etl_gate_closed", rules=RULES | {"rows": {"min": 4}, "columns": {"cents": {"max": 2000}}})
 etl_processing_fails = etl_dag("etl_processing_fails", "fails")
 etl_no_input = etl_dag("etl_no_input", wait=2)

@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import pandas
 import pytest
 
 HERE = Path(__file__).parent
@@ -148,6 +149,34 @@ def test_a_model_that_is_worse_than_the_champion_is_not_registered(row, mlflow):
     assert "auc: 0.5, allowed is at least the champion's 0.9" in outcome.log
     (version,) = versions(mlflow, f"churn_{row.tag}")
     assert champion(mlflow, f"churn_{row.tag}")["version"] == version["version"]
+
+
+def test_an_etl_publishes_what_keeps_its_rules_and_leaves_nothing_staged(row):
+    outcome = row.outcome("etl")
+    assert outcome.state == "success", outcome.log[-4000:]
+    folder = row.folder / outcome.dag
+    assert pandas.read_parquet(folder / "out").to_dict("list") == {
+        "id": [1, 2, 3],
+        "amount": [10, 20, 30],
+        "cents": [1000, 2000, 3000],
+    }
+    assert list((folder / "_staged").rglob("*.parquet")) == []
+    assert outcome.results["validate_output_quality"]["passed"] is True
+    assert outcome.times("is being made") == 1
+    assert row.gone("etl")
+
+
+def test_an_etl_whose_gate_is_closed_publishes_nothing_and_names_each_failure_in_one_line(row):
+    outcome = row.outcome("etl_gate_closed")
+    ends = {"process_data": "success", "validate_output_quality": "failed", "notify_success": "upstream_failed"}
+    assert outcome.state == "failed"
+    assert outcome.tasks == {"validate_input_data": "success", **ends, "delete_cluster": "success"}
+    folder = row.folder / outcome.dag
+    assert not (folder / "out").exists()
+    assert len(list((folder / "_staged").rglob("*.parquet"))) == 1
+    assert f"{folder}/out is not published: rows" in outcome.cause
+    assert "cents" in outcome.cause
+    assert row.gone("etl_gate_closed")
 
 
 @pytest.mark.parametrize(
