@@ -21,7 +21,7 @@ FOLDER = Path(os.environ["OPERATORS_FOLDER"])
 JOBS = Path(os.environ["OPERATORS_JOBS"])
 TAG = os.environ["OPERATORS_TAG"]
 CLUSTER = {"staging": f"file://{FOLDER}/staging", "workers": 0, "queue": "batch"}
-QUICK = {"poll_interval": 0.3}
+QUICK = {"poll_interval": 0.2}
 
 
 def job(name):
@@ -51,7 +51,7 @@ start_fails = dag_of("start_fails", compute(config={"staging": "nowhere://bucket
 start_fails_deferred = dag_of("start_fails_deferred", compute(config={"staging": "nowhere://bucket"}, deferrable=True))
 job_fails = dag_of("job_fails", compute(file="fails"))
 job_fails_deferred = dag_of("job_fails_deferred", compute(file="fails", deferrable=True))
-LATE = {"file": "sleeps", "job_args": [str(FOLDER), "{{ dag.dag_id }}"], "execution_timeout": timedelta(seconds=6)}
+LATE = {"file": "sleeps", "job_args": [str(FOLDER), "{{ dag.dag_id }}"], "execution_timeout": timedelta(seconds=3)}
 times_out = dag_of("times_out", compute(**LATE))
 times_out_deferred = dag_of("times_out_deferred", compute(**LATE, deferrable=True))
 AGAIN = {"retries": 1, "retry_delay": timedelta(seconds=0)}
@@ -112,4 +112,4 @@ RULES = {"rows": {"min": 3}, "columns": {"id": {"nulls": 0, "unique": True}, "ce
 etl = etl_dag("etl", rules=RULES)
 etl_gate_closed = etl_dag("etl_gate_closed", rules=RULES | {"rows": {"min": 4}, "columns": {"cents": {"max": 2000}}})
 etl_processing_fails = etl_dag("etl_processing_fails", "fails")
-etl_no_input = etl_dag("etl_no_input", wait=2)
+etl_no_input = etl_dag("etl_no_input", wait=0.2)

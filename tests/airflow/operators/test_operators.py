@@ -17,6 +17,43 @@ ROOT = HERE.parents[2]
 HEAVY = ("dask", "distributed", "pandas", "pyarrow", "numpy", "mlflow", "click", "yaml")
 
 
+@pytest.mark.parametrize("release", ["2.10", "2.11", "3"])
+def test_every_dag_of_the_operators_is_parsed_and_importing_them_imports_nothing_heavy(rows, release):
+    file = rows["3"].file
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); "
+        "import dask_dataproc.pipelines.operators.plan; "
+        "import dask_dataproc.pipelines.operators.thresholds, dask_dataproc.pipelines.operators.naming; "
+        "pure = sorted(sys.modules); "
+        "import airflow; "
+        "from airflow.providers.google.cloud.triggers import dataproc; "
+        "before = set(sys.modules); "
+        "from dask_dataproc.pipelines.operators import *; "
+        "from dask_dataproc.pipelines.operators import create_etl_dag, create_ml_training_dag; "
+        "import json; print(json.dumps([pure, sorted(set(sys.modules) - before)]))"
+    )
+    python = ROOT / "build" / f"airflow-{release}" / "bin" / "python"
+    home = {"AIRFLOW_HOME": str(rows["3"].folder / f"parse-{release}"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    environment = (
+        os.environ | home | {"OPERATORS_FOLDER": "/nowhere", "OPERATORS_JOBS": "/nowhere", "OPERATORS_TAG": "x"}
+    )
+    run = subprocess.run(
+        [python, "-c", program, str(file.parent)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    pure, ours = json.loads(run.stdout.splitlines()[-1])
+    assert not {name.partition(".")[0] for name in ours} & set(HEAVY)
+    assert not {name.partition(".")[0] for name in pure} & {*HEAVY, "airflow"}
+    environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(file.parent)
+    told = subprocess.run(
+        [python, HERE.parent / "dag_run.py", file], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert told.returncode == 0, told.stderr[-3000:]
+    parsed = json.loads(told.stdout)
+    assert parsed["errors"] == {}
+    assert {"succeeds_x", "model_x", "etl_no_input_x"} <= set(parsed["dags"])
+
+
 @pytest.mark.parametrize("name", ["succeeds", "deferred"])
 def test_a_job_computes_on_a_cluster_of_its_own_and_its_result_is_the_tasks(row, name):
     outcome = row.outcome(name)
@@ -52,7 +89,6 @@ def test_a_retry_after_a_failed_job_gets_a_new_cluster_and_leaves_none(row):
         ("start_fails_deferred", "did not start, it is ERROR: "),
         ("job_fails", "is ERROR: The driver exited with status 3"),
         ("job_fails_deferred", "is ERROR: The driver exited with status 3"),
-        ("times_out_deferred", "execution_timeout of 0:00:06 has passed"),
     ],
 )
 def test_a_failure_is_one_line_that_says_why_and_leaves_no_cluster(row, name, cause):
@@ -68,14 +104,13 @@ def test_a_failed_jobs_last_lines_are_in_the_failure(row, name):
     assert "    there is no such column: amount" in log[log.index("JobFailed: ") :]
 
 
-def test_a_task_whose_time_is_over_fails_and_leaves_no_cluster(row):
-    outcome = row.outcome("times_out")
-    assert outcome.state in (
-        "failed",
-        "AirflowTaskTimeout",
-    )  # the second: Airflow 2 lets it through when it tests a DAG
+@pytest.mark.parametrize("name", ["times_out", "times_out_deferred"])
+def test_a_task_whose_time_is_over_fails_and_leaves_no_cluster(row, name):
+    outcome = row.outcome(name)
+    let_through = "AirflowTaskTimeout"  # by Airflow 2 when it tests a DAG
+    assert outcome.state in ("failed", let_through)
     assert outcome.tasks == {"compute": "failed"}
-    assert row.gone("times_out")
+    assert row.gone(name)
 
 
 def test_a_task_that_is_stopped_while_its_job_runs_cancels_it_and_leaves_no_cluster(row):
@@ -189,40 +224,3 @@ def test_an_etl_that_fails_before_its_gate_publishes_nothing(row, name, failed):
     assert (outcome.tasks["notify_success"], outcome.tasks["delete_cluster"]) == ("upstream_failed", "success")
     assert not (row.folder / outcome.dag / "out").exists()
     assert row.gone(name)
-
-
-@pytest.mark.parametrize("release", ["2.10", "2.11", "3"])
-def test_every_dag_of_the_operators_is_parsed_and_importing_them_imports_nothing_heavy(rows, release):
-    file = rows["3"].file
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); "
-        "import dask_dataproc.pipelines.operators.plan; "
-        "import dask_dataproc.pipelines.operators.thresholds, dask_dataproc.pipelines.operators.naming; "
-        "pure = sorted(sys.modules); "
-        "import airflow; "
-        "from airflow.providers.google.cloud.triggers import dataproc; "
-        "before = set(sys.modules); "
-        "from dask_dataproc.pipelines.operators import *; "
-        "from dask_dataproc.pipelines.operators import create_etl_dag, create_ml_training_dag; "
-        "import json; print(json.dumps([pure, sorted(set(sys.modules) - before)]))"
-    )
-    python = ROOT / "build" / f"airflow-{release}" / "bin" / "python"
-    home = {"AIRFLOW_HOME": str(rows["3"].folder / f"parse-{release}"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    environment = (
-        os.environ | home | {"OPERATORS_FOLDER": "/nowhere", "OPERATORS_JOBS": "/nowhere", "OPERATORS_TAG": "x"}
-    )
-    run = subprocess.run(
-        [python, "-c", program, str(file.parent)], env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    pure, ours = json.loads(run.stdout.splitlines()[-1])
-    assert not {name.partition(".")[0] for name in ours} & set(HEAVY)
-    assert not {name.partition(".")[0] for name in pure} & {*HEAVY, "airflow"}
-    environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(file.parent)
-    told = subprocess.run(
-        [python, HERE.parent / "dag_run.py", file], env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert told.returncode == 0, told.stderr[-3000:]
-    parsed = json.loads(told.stdout)
-    assert parsed["errors"] == {}
-    assert {"succeeds_x", "model_x", "etl_no_input_x"} <= set(parsed["dags"])
