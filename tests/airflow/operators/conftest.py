@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,8 +24,10 @@ import pytest
 from google.cloud import dataproc_v1
 from google.cloud.dataproc_v1.services.job_controller.transports import JobControllerGrpcTransport
 
+from dask_dataproc.clusters.spec import ClusterSpec
 from dask_dataproc.pipelines.beside import put_package
 from dask_dataproc.pipelines.operators.naming import slug
+from dask_dataproc.pipelines.operators.plan import Program, dataproc_job
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -41,6 +44,9 @@ SCENARIOS = (
 AT = "2025-01-02T03:04:05+00:00"
 
 
+STAMP = re.compile(r"\[?\d{4}-\d\d-\d\dT")
+
+
 @dataclass
 class Outcome:
     """What became of one run of a DAG."""
@@ -54,7 +60,7 @@ class Outcome:
 
     def times(self, words: str) -> int:
         """Return how often something was logged; Airflow 2 tells it twice when it tests a DAG, in two formats."""
-        return sum(words in line for line in self.log.splitlines() if line.startswith(("[20", "20")))
+        return sum(words in line for line in self.log.splitlines() if STAMP.match(line))
 
     @property
     def cause(self) -> str:
@@ -231,6 +237,24 @@ class Row:
         found = [c.cluster_uuid for c in self.clusters("lost_worker")]
         (self.folder / self.dag("lost_worker")).with_suffix(".go").touch()
         return self._told(process, left=left, found=found)
+
+    def begin(self, name: str) -> tuple[str, str]:
+        """Have a cluster made and a job that goes on run on it; return the names of both."""
+        fields = {"name": f"{slug(self.dag(name))}-0", "project": PLACE["project_id"], "region": PLACE["region"]}
+        spec = ClusterSpec.from_dict(fields | {"staging": f"file://{self.folder}/staging", "workers": 0})
+        cluster = {"project_id": spec.project, "cluster_name": spec.name} | spec.to_dataproc()
+        self._emulator.clusters.create_cluster(request=PLACE | {"cluster": cluster}).result(timeout=PATIENCE)
+        program = Program(file=(HERE / "jobs" / "sleeps.py").as_uri())
+        job = dataproc_job(spec.name, spec, {}, program, [str(self.folder), self.dag(name)])
+        self.jobs.submit_job(request=PLACE | {"job": job})
+        until((self.folder / self.dag(name)).exists)
+        return spec.name, spec.name
+
+    def call(self, program: str, *arguments: str) -> None:
+        """Run one of the programs beside this file in this Airflow's Python."""
+        command = [str(self.python), str(HERE / program), *arguments]
+        done = subprocess.run(command, env=self._env, cwd=self._home, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr[-4000:]
 
     def jobs_on(self, cluster: str) -> list[Any]:
         """Return the jobs that were submitted to a cluster."""

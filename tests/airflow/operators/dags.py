@@ -110,6 +110,7 @@ def etl_dag(name, script="transforms", rules=None, **given):
 
 RULES = {"rows": {"min": 3}, "columns": {"id": {"nulls": 0, "unique": True}, "cents": {"max": 3000}}}
 etl = etl_dag("etl", rules=RULES)
-etl_gate_closed = etl_dag("etl_gate_closed", rules=RULES | {"rows": {"min": 4}, "columns": {"cents": {"max": 2000}}})
+CLOSED = {"rows": {"min": 4}, "columns": {"cents": {"max": 2000}}}
+etl_gate_closed = etl_dag("etl_gate_closed", rules=CLOSED, **AGAIN)
 etl_processing_fails = etl_dag("etl_processing_fails", "fails")
 etl_no_input = etl_dag("etl_no_input", wait=0.2)

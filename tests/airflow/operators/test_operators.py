@@ -126,6 +126,14 @@ def test_a_task_that_is_stopped_while_its_cluster_is_made_leaves_none(row):
     assert row.gone("stopped_early")
 
 
+def test_a_deferred_task_that_is_ended_ends_its_job_and_its_cluster(row):
+    over = row.outcome("job_fails_deferred")
+    cluster, job = row.begin("ended")
+    row.call("ends_deferred.py", cluster, job, over.dag)
+    assert [each.status.state.name for each in row.jobs_on(cluster)] in ([], ["CANCELLED"])
+    assert row.gone("ended")
+
+
 def test_after_a_lost_worker_the_run_goes_on_with_the_same_cluster_and_the_same_job(row):
     outcome = row.outcome("lost_worker")
     assert outcome.seen["found"] == [outcome.seen["left"]]
@@ -209,8 +217,9 @@ def test_an_etl_whose_gate_is_closed_publishes_nothing_and_names_each_failure_in
     folder = row.folder / outcome.dag
     assert not (folder / "out").exists()
     assert len(list((folder / "_staged").rglob("*.parquet"))) == 1
-    assert f"{folder}/out is not published: rows" in outcome.cause
-    assert "cents" in outcome.cause
+    rows, cents = "rows.min (3 rows, at least 4 asked)", "columns.cents.max (1 of 3 rows break it: at most 2000 asked)"
+    assert f"GateClosed: {folder}/out is not published: {rows}; {cents}" in outcome.cause
+    assert outcome.times("is submitted to cluster") == 2, "a closed gate is not tried again"
     assert row.gone("etl_gate_closed")
 
 
