@@ -44,7 +44,8 @@ SCENARIOS = (
 AT = "2025-01-02T03:04:05+00:00"
 
 
-STAMP = re.compile(r"\[?\d{4}-\d\d-\d\dT")
+STAMP = re.compile(r"\[\d{4}-\d\d-\d\d |\d{4}-\d\d-\d\dT")
+"""How a task's own line begins, in Airflow 2 and 3."""
 
 
 @dataclass

@@ -14,6 +14,7 @@ sys.path.insert(0, os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
 
 from airflow.models import TaskInstance
 from airflow.utils.session import create_session
+
 from dask_dataproc.pipelines.operators.trigger import TOLD, DaskJobTrigger
 
 
