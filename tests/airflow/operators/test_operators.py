@@ -42,8 +42,8 @@ def test_every_dag_of_the_operators_is_parsed_and_importing_them_imports_nothing
     )
     assert run.returncode == 0, run.stderr[-3000:]
     pure, ours = json.loads(run.stdout.splitlines()[-1])
-    assert [name for name in ours if name.partition(".")[0] in HEAVY] == []
-    assert [name for name in pure if name.startswith((*HEAVY, "airflow", "google.cloud", "google.api_core"))] == []
+    assert set(ours) & set(HEAVY) == set()
+    assert set(pure) & {*HEAVY, "airflow", "google.cloud", "google.api_core"} == set()
     environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(file.parent)
     told = subprocess.run(
         [python, HERE.parent / "dag_run.py", file], env=environment, capture_output=True, text=True, timeout=120
