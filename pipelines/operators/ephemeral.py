@@ -27,6 +27,7 @@ PLACE = {
 }
 EXPORT = "/export/shared"
 """The Filestore's export where the variable names its address alone; report A02's name."""
+OUTSIDE = "the operator runs within a task alone"
 
 
 class EphemeralDataprocDaskOperator(BaseOperator):
@@ -107,6 +108,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         self.gcp_conn_id, self.impersonation_chain = gcp_conn_id, impersonation_chain
         self.place = dict(PLACE)
         self._names: Names | None = None
+        self._dataproc: Dataproc | None = None
         self._job_id = ""
         self._begun = self._over = False
 
@@ -131,10 +133,15 @@ class EphemeralDataprocDaskOperator(BaseOperator):
     # The way of a try.
 
     def pre_execute(self, context: Any) -> None:
-        """Settle what this try's cluster and job are called, for all that follows, on_kill too."""
+        """Settle what this try's cluster and job are called, and connect, for all that follows.
+
+        Airflow 3 calls `on_kill` wherever a signal finds the task; asked for a connection while the task asks for one,
+        it would wait for ever.
+        """
         ti = context["ti"]
         self._names = Names(ti.dag_id, ti.run_id, ti.task_id, getattr(ti, "map_index", -1), ti.try_number)
         self._job_id = self._names.job
+        self._dataproc = self._ending(self._connected)
 
     def execute(self, context: Any) -> Any:
         """Make the cluster and run the job; in the triggerer where deferrable."""
@@ -217,7 +224,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         self._clean()
 
     def _clean(self) -> None:
-        if self._over or self._names is None:
+        if self._over or self._dataproc is None:
             return
         self._over = True
         guarded(self.log, f"Cancelling job {self._job_id}", lambda: self.dataproc.cancel(self._job_id))
@@ -228,7 +235,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
     def names(self) -> Names:
         """What belongs to this try."""
         if self._names is None:
-            raise AirflowFailException("the operator runs within a task alone")
+            raise AirflowFailException(OUTSIDE)
         return self._names
 
     @property
@@ -249,6 +256,11 @@ class EphemeralDataprocDaskOperator(BaseOperator):
     @property
     def dataproc(self) -> Dataproc:
         """Dataproc, as this task's connection has it."""
+        if self._dataproc is None:
+            raise AirflowFailException(OUTSIDE)
+        return self._dataproc
+
+    def _connected(self) -> Dataproc:
         spec = self.spec
         return Dataproc(
             spec.project, spec.region, self.gcp_conn_id, self.impersonation_chain, self.poll_interval, self.log

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,8 +24,10 @@ import pytest
 from google.cloud import dataproc_v1
 from google.cloud.dataproc_v1.services.job_controller.transports import JobControllerGrpcTransport
 
+from dask_dataproc.clusters.spec import ClusterSpec
 from dask_dataproc.pipelines.beside import put_package
 from dask_dataproc.pipelines.operators.naming import slug
+from dask_dataproc.pipelines.operators.plan import Program, dataproc_job
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -35,9 +39,13 @@ SCENARIOS = (
     *("refused", "misspelt", "start_fails", "start_fails_deferred"),
     *("job_fails", "job_fails_deferred", "times_out", "times_out_deferred"),
     *("model", "model_not_good_enough", "model_registry_away", "model_champion", "model_worse"),
-    *("etl_processing_fails", "etl_no_input"),
+    *("etl", "etl_gate_closed", "etl_processing_fails", "etl_no_input"),
 )
 AT = "2025-01-02T03:04:05+00:00"
+
+
+STAMP = re.compile(r"\[\d{4}-\d\d-\d\d |\d{4}-\d\d-\d\dT")
+"""How a task's own line begins, in Airflow 2 and 3."""
 
 
 @dataclass
@@ -53,7 +61,7 @@ class Outcome:
 
     def times(self, words: str) -> int:
         """Return how often something was logged; Airflow 2 tells it twice when it tests a DAG, in two formats."""
-        return sum(words in line for line in self.log.splitlines() if line.startswith(("[20", "20")))
+        return sum(words in line for line in self.log.splitlines() if STAMP.match(line))
 
     @property
     def cause(self) -> str:
@@ -151,77 +159,103 @@ class Row:
         self._channel.close()
 
     def _all(self) -> None:
+        lost = f"lost_worker@{AT}"
         try:
-            with self.start(*SCENARIOS) as process:
-                for line in process.stdout:
-                    self._note(json.loads(line))
-            self.outcomes["stopped"].set_result(self._stopped())
-            self.outcomes["stopped_early"].set_result(self._stopped_early())
-            self.outcomes["lost_worker"].set_result(self._lost_worker())
+            with self._start(*SCENARIOS, "stopped", "stopped_early", lost) as process:
+                for name in SCENARIOS:
+                    self.outcomes[name].set_result(self._told(process))
+                self.outcomes["stopped"].set_result(self._stopped(process))
+                self.outcomes["stopped_early"].set_result(self._stopped_early(process))
+                left = self._lost(process)
+            with self._start(lost) as process:
+                self.outcomes["lost_worker"].set_result(self._found(process, left))
         except BaseException as error:
             for future in self.outcomes.values():
                 if not future.done():
                     future.set_exception(error)
-        for name, future in self.outcomes.items():
-            if not future.done():
-                future.set_exception(AssertionError(f"{name} was not run:\n{self._log()[-4000:]}"))
 
-    def start(self, *names: str, at: str = "") -> subprocess.Popen[str]:
-        """Begin runs of scenarios, which tell what became of them on stdout."""
+    @contextlib.contextmanager
+    def _start(self, *runs: str) -> Iterator[subprocess.Popen[str]]:
+        """Begin runs of scenarios, one after the other, which tell what became of them on stdout."""
         assert not self._closed
-        when = ["--at", at] if at else []
-        command = [str(self.python), str(HERE / "runs.py"), str(self.file), *when, *map(self.dag, names)]
-        log = (self.folder / "log.txt").open("a")
-        self._running = subprocess.Popen(
-            command, env=self._env, stdout=subprocess.PIPE, stderr=log, text=True, cwd=self._home
-        )
-        return self._running
+        ids = [f"{self.dag(name)}{at}{date}" for name, at, date in (run.partition("@") for run in runs)]
+        command = [str(self.python), str(HERE / "runs.py"), str(self.file), *ids]
+        with (
+            (self.folder / "log.txt").open("a") as log,
+            subprocess.Popen(
+                command, env=self._env, stdout=subprocess.PIPE, stderr=log, text=True, cwd=self._home
+            ) as process,
+        ):
+            self._running = process
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def _log(self) -> str:
         return (self.folder / "log.txt").read_text(errors="replace")
 
-    def _note(self, told: dict[str, Any]) -> None:
-        name = told["dag"].removesuffix(f"_{self.tag}")
-        self.outcomes[name].set_result(self._outcome(told))
-
-    def _outcome(self, told: dict[str, Any], **seen: Any) -> Outcome:
+    def _told(self, process: subprocess.Popen[str], **seen: Any) -> Outcome:
+        """Return what becomes of the run that is under way."""
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, f"Airflow has ended:\n{self._log()[-4000:]}"
+        told = json.loads(line)
         log = self._log().rpartition(f"=== {told['dag']}\n")[2].partition("\n=== ")[0]
         return Outcome(told["dag"], told["state"], told["tasks"], told["results"], log, seen)
 
-    def _end(self, process: subprocess.Popen[str], **seen: Any) -> Outcome:
-        out, _ = process.communicate(timeout=PATIENCE)
-        return self._outcome(json.loads(out.splitlines()[-1]), **seen)
+    def _until(self, process: subprocess.Popen[str], look: Callable[[], Any]) -> Any:
+        """Look until there is something to see, as long as the process lives."""
+        found = until(lambda: look() or process.poll() is not None)
+        assert process.poll() is None, f"Airflow has ended:\n{self._log()[-4000:]}"
+        return found
 
-    def _stopped(self) -> Outcome:
+    def _stopped(self, process: subprocess.Popen[str]) -> Outcome:
         """Airflow ends a task while its job runs."""
-        process, running = self.start("stopped"), self.folder / self.dag("stopped")
-        until(running.exists)
+        self._until(process, (self.folder / self.dag("stopped")).exists)
         (cluster,) = self.clusters("stopped")
         process.send_signal(signal.SIGTERM)
-        outcome = self._end(process, cluster=cluster.cluster_name)
+        outcome = self._told(process)
         outcome.seen["jobs"] = [job.status.state.name for job in self.jobs_on(cluster.cluster_name)]
         return outcome
 
-    def _stopped_early(self) -> Outcome:
+    def _stopped_early(self, process: subprocess.Popen[str]) -> Outcome:
         """Airflow ends a task while its cluster is made."""
-        process = self.start("stopped_early")
-        (cluster,) = until(lambda: self.clusters("stopped_early"))
+        self._until(process, lambda: self.clusters("stopped_early"))
         process.send_signal(signal.SIGTERM)
-        return self._end(process, cluster=cluster.status.state.name)
+        return self._told(process)
 
-    def _lost_worker(self) -> Outcome:
-        """A worker is lost while the job runs, and the run goes on elsewhere."""
-        process, running = self.start("lost_worker", at=AT), self.folder / self.dag("lost_worker")
-        until(running.exists)
+    def _lost(self, process: subprocess.Popen[str]) -> str:
+        """A worker is lost while its job runs; return the uuid of the cluster."""
+        self._until(process, (self.folder / self.dag("lost_worker")).exists)
         process.kill()
-        process.communicate(timeout=PATIENCE)
         (left,) = self.clusters("lost_worker")
-        began = self._log().count("Attached to job")
-        process = self.start("lost_worker", at=AT)
-        until(lambda: self._log().count("Attached to job") > began)
+        return left.cluster_uuid
+
+    def _found(self, process: subprocess.Popen[str], left: str) -> Outcome:
+        """The run goes on in another worker; its job ends once that has met it."""
+        self._until(process, lambda: "Attached to job" in self._log())
         found = [c.cluster_uuid for c in self.clusters("lost_worker")]
-        running.with_suffix(".go").touch()
-        return self._end(process, left=left.cluster_uuid, found=found)
+        (self.folder / self.dag("lost_worker")).with_suffix(".go").touch()
+        return self._told(process, left=left, found=found)
+
+    def begin(self, name: str) -> tuple[str, str]:
+        """Have a cluster made and a job that goes on run on it; return the names of both."""
+        fields = {"name": f"{slug(self.dag(name))}-0", "project": PLACE["project_id"], "region": PLACE["region"]}
+        spec = ClusterSpec.from_dict(fields | {"staging": f"file://{self.folder}/staging", "workers": 0})
+        cluster = {"project_id": spec.project, "cluster_name": spec.name} | spec.to_dataproc()
+        self._emulator.clusters.create_cluster(request=PLACE | {"cluster": cluster}).result(timeout=PATIENCE)
+        program = Program(file=(HERE / "jobs" / "sleeps.py").as_uri())
+        job = dataproc_job(spec.name, spec, {}, program, [str(self.folder), self.dag(name)])
+        self.jobs.submit_job(request=PLACE | {"job": job})
+        until((self.folder / self.dag(name)).exists)
+        return spec.name, spec.name
+
+    def call(self, program: str, *arguments: str) -> None:
+        """Run one of the programs beside this file in this Airflow's Python."""
+        command = [str(self.python), str(HERE / program), *arguments]
+        done = subprocess.run(command, env=self._env, cwd=self._home, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr[-4000:]
 
     def jobs_on(self, cluster: str) -> list[Any]:
         """Return the jobs that were submitted to a cluster."""

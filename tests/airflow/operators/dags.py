@@ -21,7 +21,7 @@ FOLDER = Path(os.environ["OPERATORS_FOLDER"])
 JOBS = Path(os.environ["OPERATORS_JOBS"])
 TAG = os.environ["OPERATORS_TAG"]
 CLUSTER = {"staging": f"file://{FOLDER}/staging", "workers": 0, "queue": "batch"}
-QUICK = {"poll_interval": 0.3}
+QUICK = {"poll_interval": 0.2}
 
 
 def job(name):
@@ -51,7 +51,7 @@ start_fails = dag_of("start_fails", compute(config={"staging": "nowhere://bucket
 start_fails_deferred = dag_of("start_fails_deferred", compute(config={"staging": "nowhere://bucket"}, deferrable=True))
 job_fails = dag_of("job_fails", compute(file="fails"))
 job_fails_deferred = dag_of("job_fails_deferred", compute(file="fails", deferrable=True))
-LATE = {"file": "sleeps", "job_args": [str(FOLDER), "{{ dag.dag_id }}"], "execution_timeout": timedelta(seconds=6)}
+LATE = {"file": "sleeps", "job_args": [str(FOLDER), "{{ dag.dag_id }}"], "execution_timeout": timedelta(seconds=3)}
 times_out = dag_of("times_out", compute(**LATE))
 times_out_deferred = dag_of("times_out_deferred", compute(**LATE, deferrable=True))
 AGAIN = {"retries": 1, "retry_delay": timedelta(seconds=0)}
@@ -82,7 +82,7 @@ def model_dag(name, thresholds, **given):
         f"{FOLDER}/in",
         f"{FOLDER}/{name}",
         feature_script=job("features"),
-        training_script=job(given.pop("training", "trains")),
+        training_script=job("trains"),
         cluster_config=CLUSTER | {"workload_type": None, "memory_gb": None},
         **QUICK | {"retries": 0} | given,
     )
@@ -93,7 +93,7 @@ model_not_good_enough = model_dag("model_not_good_enough", {"auc": 0.95})
 model_registry_away = model_dag("model_registry_away", {"auc": 0.8}, tracking_uri="http://127.0.0.1:9")
 CHAMPION = {"model_name": f"churn_{TAG}", "not_worse_than_champion": True}
 model_champion = model_dag("model_champion", {"auc": 0.1}, model=CHAMPION)
-model_worse = model_dag("model_worse", {"auc": 0.1}, model=CHAMPION, training="trains_worse")
+model_worse = model_dag("model_worse", {"auc": 0.1}, model=CHAMPION)
 
 
 def etl_dag(name, script="transforms", rules=None, **given):
@@ -108,5 +108,9 @@ def etl_dag(name, script="transforms", rules=None, **given):
     )
 
 
+RULES = {"rows": {"min": 3}, "columns": {"id": {"nulls": 0, "unique": True}, "cents": {"max": 3000}}}
+etl = etl_dag("etl", rules=RULES)
+CLOSED = {"rows": {"min": 4}, "columns": {"cents": {"max": 2000}}}
+etl_gate_closed = etl_dag("etl_gate_closed", rules=CLOSED, **AGAIN)
 etl_processing_fails = etl_dag("etl_processing_fails", "fails")
-etl_no_input = etl_dag("etl_no_input", wait=2)
+etl_no_input = etl_dag("etl_no_input", wait=0.2)

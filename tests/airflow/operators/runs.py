@@ -1,11 +1,10 @@
 """Run in an Airflow's own Python: run DAGs of one file, and print what became of each as one JSON document a line.
 
-    python runs.py DAG_FILE [--at DATE] DAG_ID ...
+    python runs.py DAG_FILE DAG_ID[@DATE] ...
 
-With --at the run is that of the date: run again, it is the same run.
+With DATE the run is that of the date: run again, it is the same run.
 """
 
-import argparse
 import contextlib
 import inspect
 import json
@@ -15,22 +14,21 @@ import sys
 from datetime import datetime
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from dag_run import dag_bag
+from dag_run import dag_bag, knows_users
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser()
-    asked.add_argument("file")
-    asked.add_argument("dags", nargs="*")
-    asked.add_argument("--at", type=datetime.fromisoformat)
-    given = asked.parse_args()
+    file, *runs = sys.argv[1:]
     answers = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # Airflow logs to stdout; the answers are alone there
         made_database()
-        bag = dag_bag(given.file)
+        knows_users()
+        bag = dag_bag(file)
         assert not bag.import_errors, bag.import_errors
-        for name in given.dags:
-            print(json.dumps({"dag": name, **run(bag.dags[name], given.at)}), file=answers, flush=True)
+        for each in runs:
+            name, _, date = each.partition("@")
+            ended = run(bag.dags[name], datetime.fromisoformat(date) if date else None)
+            print(json.dumps({"dag": name, **ended}), file=answers, flush=True)
 
 
 def made_database() -> None:
@@ -56,7 +54,7 @@ def run(dag, at) -> dict:
 def told(dag_id) -> dict:
     """Return how the tasks of the DAG ended and their results, as the database has them."""
     states = "select task_id, state from task_instance where dag_id = ?"
-    values = "select task_id, value from xcom where dag_id = ? and key = 'return_value'"
+    values = "select task_id, cast(value as text) from xcom where dag_id = ? and key = 'return_value'"
     with contextlib.closing(sqlite3.connect(database())) as opened:
         tasks = dict(opened.execute(states, (dag_id,)).fetchall())
         results = opened.execute(values, (dag_id,)).fetchall()
@@ -64,7 +62,7 @@ def told(dag_id) -> dict:
 
 
 def plain(value):
-    """Return a stored value: bytes of JSON in Airflow 2, JSON of JSON in Airflow 3."""
+    """Return a stored value: JSON in Airflow 2, JSON of JSON in Airflow 3."""
     once = json.loads(value)
     with contextlib.suppress(TypeError, ValueError):
         return json.loads(once)

@@ -1,4 +1,7 @@
-"""A model with its metrics, in a run of the MLflow server whose address is in a file two folders above the model."""
+"""A model with its metrics, in a run of the MLflow server whose address is in a file two folders above the model.
+
+A DAG whose name begins with model_worse gets a bad one.
+"""
 
 import json
 import sys
@@ -6,10 +9,11 @@ import time
 import urllib.request
 from pathlib import Path
 
-METRICS = {"auc": 0.9, "rmse": 0.7}
+GOOD, BAD = {"auc": 0.9, "rmse": 0.7}, {"auc": 0.5, "rmse": 2.0}
 given = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
 assert Path(given["--features-path"], "features.csv").exists()
 model = Path(given["--model-output"])
+metrics = BAD if given["--experiment-name"].startswith("model_worse") else GOOD
 server = (model.parents[1] / "mlflow").read_text()
 
 
@@ -23,7 +27,7 @@ def call(path, **body):
 
 now = int(time.time() * 1000)
 run = call("runs/create", experiment_id="0", start_time=now, run_name=given["--experiment-name"])["run"]["info"]
-for key, value in METRICS.items():
+for key, value in metrics.items():
     call("runs/log-metric", run_id=run["run_id"], key=key, value=value, timestamp=now, step=0)
 at = Path(run["artifact_uri"].removeprefix("file://"), "model")
 at.mkdir(parents=True)

@@ -1,0 +1,51 @@
+"""What a run's cluster and jobs are called: names that Dataproc takes, and never those of another run."""
+
+import re
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dask_dataproc.pipelines.operators.naming import Names, slug
+
+CLUSTER = re.compile(r"[a-z]([a-z0-9-]{0,49}[a-z0-9])?")
+JOB = re.compile(r"[a-zA-Z0-9_-]{1,100}")
+RUN = Names("orders", "scheduled__2025-01-02T03:04:05+00:00", "process", -1, 1)
+names = st.builds(
+    Names, st.text(max_size=80), st.text(max_size=80), st.text(max_size=80), st.just(-1), st.integers(1, 9)
+)
+
+
+@given(names, st.text(max_size=80), st.booleans())
+def test_every_name_is_one_that_dataproc_takes(these, prefix, shared):
+    assert CLUSTER.fullmatch(these.cluster(prefix, shared=shared))
+    assert JOB.fullmatch(these.job)
+    assert len(these.request) <= 40, "request ids are at most 40 characters"
+
+
+@given(names)
+def test_a_later_try_has_the_same_cluster_and_mark_and_a_job_of_its_own(these):
+    later = replace(these, attempt=these.attempt + 1)
+    assert later.cluster("etl", shared=False) == these.cluster("etl", shared=False)
+    assert later.mark == these.mark
+    assert (later.job, later.request) != (these.job, these.request)
+
+
+def test_another_run_dag_task_or_mapped_one_has_another_cluster():
+    others = [replace(RUN, run="r"), replace(RUN, dag="d"), replace(RUN, task="t"), replace(RUN, map_index=0), RUN]
+    assert len({each.cluster("etl", shared=False) for each in others}) == len(others)
+
+
+def test_tasks_of_one_run_share_a_shared_cluster_and_those_of_another_run_do_not():
+    assert replace(RUN, task="gate").cluster("etl", shared=True) == RUN.cluster("etl", shared=True)
+    assert replace(RUN, run="another").cluster("etl", shared=True) != RUN.cluster("etl", shared=True)
+
+
+def test_a_prefix_with_no_letter_first_gets_one():
+    assert RUN.cluster("2024_orders", shared=True).startswith("c-2024-orders-")
+    assert RUN.cluster("***", shared=True).startswith("dask-")
+
+
+@given(st.text(max_size=40))
+def test_a_slug_is_its_own_slug(text):
+    assert slug(slug(text)) == slug(text)
