@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WAIT = 240.0
+WAIT = 400.0
 PROGRAMS = {"2.11": ("scheduler",), "3": ("api-server", "dag-processor", "scheduler")}
 AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 SETTINGS = {

@@ -24,6 +24,8 @@ from dask_dataproc.pipelines.generator import write_dag
 from .conftest import CONNECTIONS, ROOT, VERSIONS, Emulator, airflow, kernels
 from .scheduler import RunningAirflow
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all that the schedulers run
+
 CELLS = """
 reports: str = ""  # a folder for what each try has to say
 ---

@@ -127,18 +127,19 @@ def cluster(shared_laptop) -> Iterator[DataprocCluster]:
 
 
 class Canary(http.server.ThreadingHTTPServer):
-    """Counts the connections that one process makes to it, whatever it says then."""
+    """Counts connections, whatever is said then, but for those that another process is seen to hold."""
 
     def __init__(self, watched: int) -> None:
         self.heard = 0
-        self._watched = psutil.Process(watched)
+        self._watched = watched
         super().__init__(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        ports = {each.laddr.port for each in self._watched.net_connections("tcp")}
-        self.heard += client_address[1] in ports
+        port = client_address[1]
+        others = (each.pid for each in psutil.net_connections("tcp") if each.laddr and each.laddr.port == port)
+        self.heard += all(pid in (None, self._watched) for pid in others)
         return False
 
     def __exit__(self, *error: object) -> None:
