@@ -3,6 +3,7 @@
 #   make demo    the main job, headless: a notebook gets a cluster, computes, and becomes a DAG
 #   make lab     the same notebook in JupyterLab
 #   make test    everything the tests need, then all of them, quick ones first
+#   make airflow  operators, templates, Composer and schedulers on real Airflows: twelve minutes, not among make test's
 #   make check   style, types, import arrows, spelling, and that the house is in order
 #   make notebooks  executes notebooks/ and saves what they give, which the tests hold them to
 #   make lock    requirements.lock anew from pyproject.toml
@@ -14,13 +15,12 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 INSTALLED := .venv/.installed
-LAPTOP := $(addprefix tests/,api clusters gcs notebooks chaos)
-FRONTS := $(addprefix tests/,jupyter browser airflow)
-MACHINES := $(addprefix tests/,yarn nodes)
+LAPTOP := $(addprefix tests/,api clusters notebooks jupyter browser chaos)
+BESIDE := $(addprefix tests/,yarn nodes gcs airflow/test_dag.py)
 SETUPS := $(addsuffix /setup.sh,$(addprefix tests/,gcs airflow yarn nodes browser))
 PYTEST := $(BIN)/python -m pytest --durations=15
 
-.PHONY: demo lab test check notebooks lock clean
+.PHONY: demo lab test airflow check notebooks lock clean
 .DELETE_ON_ERROR:
 
 # These use the emulator, whatever cloud project is configured: nothing is paid for.
@@ -40,7 +40,12 @@ notebooks: $(INSTALLED)
 # Side by side: much of what they do is to wait.
 test: $(INSTALLED)
 	@bash tests/side_by_side.sh "$(PYTEST) tests/unit" "set -e; for each in $(SETUPS); do bash \$$each; done"
-	@bash tests/side_by_side.sh "$(PYTEST) $(LAPTOP)" "$(PYTEST) $(FRONTS)" "$(PYTEST) $(MACHINES)"
+	@bash tests/side_by_side.sh "$(PYTEST) $(LAPTOP)" "$(PYTEST) $(BESIDE)"
+
+# All of the Airflows, of which the CI has no time for more than a notebook's DAG.
+airflow: $(INSTALLED)
+	@bash tests/airflow/setup.sh
+	@$(PYTEST) tests/airflow
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

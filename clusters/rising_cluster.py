@@ -22,6 +22,7 @@ from .phases import Phases
 from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
 from .service import Service
 from .spec import ClusterSpec
+from .sync import interpreter_ends
 from .tenure import Tenure
 
 
@@ -103,6 +104,8 @@ class RisingCluster(LivingCluster):
                     await self._service.__aenter__()
                 await in_turn(self.spec, self._up, self._undo, self._phases, fit=self._fit)
         except BaseException as error:
+            if interpreter_ends(error):
+                raise  # as if killed: who comes next takes it over, or its lease ends it
             await to_its_end(self._give_up(error))
             if isinstance(error, TimeoutError) and not isinstance(error, WaitTimeout):
                 raise WaitTimeout(f"{self.name}: not up after {limit} s; it has been deleted") from error

@@ -53,3 +53,8 @@ def complete(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Result])
         finished.wait(UNDO)
         raise
     return tasks[0].result()
+
+
+def interpreter_ends(error: BaseException) -> bool:
+    """Return whether ``error`` says that Python is ending: threads still run, but can have nothing done any more."""
+    return isinstance(error, RuntimeError) and str(error).startswith("cannot schedule new futures after")

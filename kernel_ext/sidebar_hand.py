@@ -16,6 +16,7 @@ from ..clusters.errors import ClusterFailed, ClusterNotFound, DaskDataprocError
 from ..clusters.fleet import remove_cluster
 from ..clusters.record import ClusterRecord
 from ..clusters.sizes import adaptable
+from ..clusters.sync import interpreter_ends
 from .sidebar_made import Made, MadeFile, begun
 from .sidebar_seen import Seen
 from .sidebar_words import Bounds, why
@@ -88,6 +89,8 @@ class Hand(Seen):
         try:
             await cluster
         except Exception as error:
+            if interpreter_ends(error):
+                return  # the next server makes an end of it
             if not isinstance(error, DaskDataprocError):
                 log.exception("%s could not be made", cluster.name)
             self.failed = why(cluster.name, error)

@@ -15,7 +15,7 @@ from dask_dataproc.clusters.local import emulator_start
 
 from .sidebar_server import Refused, SidebarServer, ended, records
 
-SCALE, LEASE = 60, 1200
+SCALE, LEASE = 20, 1200
 SLOW = 6.0
 """Real seconds that machines boot for."""
 BOUND = 15.0
@@ -24,7 +24,7 @@ BOUND = 15.0
 
 @pytest.fixture(scope="module")
 def laptop(new_laptop) -> Iterator[Any]:
-    """One on which a lease takes twenty seconds, and is renewed every seven."""
+    """One on which a lease takes a minute, and is renewed every twenty seconds."""
     laptop = new_laptop(emulator__clock_scale=str(SCALE), lease=f"{LEASE}s")
     with laptop.here():
         emulator_start()
