@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+import socket
 import socketserver
 import subprocess
 import sys
@@ -96,6 +97,8 @@ class Emulator:
     def __init__(self, folder: Path):
         self.folder = folder
         self.env = os.environ | {"XDG_RUNTIME_DIR": str(folder / "r"), "XDG_STATE_HOME": str(folder / "s")}
+        with socket.create_server(("127.0.0.1", 0)) as free:  # where the jobs of a stream look for Pub/Sub
+            self.env["PUBSUB_EMULATOR_HOST"] = f"127.0.0.1:{free.getsockname()[1]}"
         (folder / "r").mkdir(mode=0o700)
         subprocess.run([sys.executable, "-c", START], env=self.env, check=True, timeout=60)
         about = json.loads((folder / "r" / "dask-dataproc" / "emulator.json").read_text())["redirect"]

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -21,13 +22,16 @@ from typing import Any
 
 import grpc
 import pytest
-from google.cloud import dataproc_v1
+from google.cloud import dataproc_v1, pubsub_v1
 from google.cloud.dataproc_v1.services.job_controller.transports import JobControllerGrpcTransport
 
 from dask_dataproc.clusters.spec import ClusterSpec
 from dask_dataproc.pipelines.beside import put_package
 from dask_dataproc.pipelines.operators.naming import slug
 from dask_dataproc.pipelines.operators.plan import Program, dataproc_job
+
+sys.path.append(str(Path(__file__).parents[2] / "clusters"))
+from pubsub import pubsub  # noqa: E402  # the tests are no package
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -40,6 +44,7 @@ SCENARIOS = (
     *("job_fails", "job_fails_deferred", "times_out", "times_out_deferred"),
     *("model", "model_not_good_enough", "model_registry_away", "model_champion", "model_worse"),
     *("etl", "etl_gate_closed", "etl_processing_fails", "etl_no_input"),
+    *("batch", "batch_again", "dynamic", "dynamic_no_ref", "stream", "stream_nobody"),
 )
 AT = "2025-01-02T03:04:05+00:00"
 
@@ -106,9 +111,11 @@ class Row:
         self.jobs = dataproc_v1.JobControllerClient(
             transport=JobControllerGrpcTransport(host="emulator", channel=self._channel)
         )
-        for name in ("etl", "etl_gate_closed", "etl_processing_fails"):
+        for name in ("etl", "etl_gate_closed", "etl_processing_fails", "batch", "batch_again"):
             (folder / self.dag(name)).mkdir()
             (folder / self.dag(name) / "in.csv").write_text("id,amount\n1,10\n2,20\n3,30\n")
+        (folder / self.dag("batch_again") / "again").mkdir()
+        repository(folder / "repository")
         self.outcomes: dict[str, Future[Outcome]] = {
             name: Future() for name in (*SCENARIOS, "stopped", "stopped_early", "lost_worker")
         }
@@ -298,8 +305,35 @@ def answers(url: str) -> bool:
         return False
 
 
+def repository(folder: Path) -> None:
+    """Make a git repository with the module of the dynamic ETL."""
+    folder.mkdir()
+    (folder / "repository.py").write_text((HERE / "jobs" / "repository.py").read_text())
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "the job"]):
+        subprocess.run([*git, *words], check=True, timeout=30)
+
+
 @pytest.fixture(scope="session")
-def rows(tmp_path_factory: pytest.TempPathFactory, emulator: Any, mlflow: str) -> Iterator[dict[str, Row]]:
+def sales(emulator: Any) -> Iterator[None]:
+    """A Pub/Sub where the emulator's jobs look for it, with the same three sales for each version."""
+    address = emulator.env["PUBSUB_EMULATOR_HOST"]
+    with pubsub(int(address.rpartition(":")[2])), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PUBSUB_EMULATOR_HOST", address)
+        publisher, topic = pubsub_v1.PublisherClient(), "projects/local/topics/sales"
+        publisher.create_topic(request={"name": topic})
+        with pubsub_v1.SubscriberClient() as subscriber:
+            for version in VERSIONS:
+                name = f"projects/local/subscriptions/sales-{version.replace('.', '_')}"
+                subscriber.create_subscription(request={"name": name, "topic": topic})
+        for at, shop, amount in ((0, "a", 1.5), (59, "a", 2.5), (60, "b", 1.0)):
+            said = {"at": 1_760_000_400 + at, "shop": shop, "amount": amount}
+            publisher.publish(topic, json.dumps(said).encode()).result(30)
+        yield
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory: pytest.TempPathFactory, emulator: Any, mlflow: str, sales: None) -> Iterator[dict[str, Row]]:
     folder = tmp_path_factory.mktemp("operators")
     made: dict[str, Row] = {}
     try:

@@ -8,8 +8,11 @@ from pathlib import Path
 from dask_dataproc.pipelines.operators import (
     DeleteDaskClusterOperator,
     EphemeralDataprocDaskOperator,
+    create_batch_etl_dag,
+    create_dynamic_etl_dag,
     create_etl_dag,
     create_ml_training_dag,
+    create_real_time_dag,
 )
 
 try:
@@ -114,3 +117,62 @@ CLOSED = {"rows": {"min": 4}, "columns": {"cents": {"max": 2000}}}
 etl_gate_closed = etl_dag("etl_gate_closed", rules=CLOSED, **AGAIN)
 etl_processing_fails = etl_dag("etl_processing_fails", "fails")
 etl_no_input = etl_dag("etl_no_input", wait=0.2)
+
+
+UNSIZED = {"workload_type": None, "data_size_gb": None}
+
+
+def batch_dag(name, *stages, **given):
+    return create_batch_etl_dag(
+        f"{name}_{TAG}",
+        f"{FOLDER}/{name}_{TAG}/in.csv",
+        f"{FOLDER}/{name}_{TAG}/out",
+        [job(stage) for stage in stages],
+        temp_storage=f"{FOLDER}/{name}_{TAG}/tmp",
+        quality_rules=RULES,
+        cluster_config=CLUSTER | UNSIZED,
+        **QUICK | {"retries": 0, "wait": 5} | given,
+    )
+
+
+batch = batch_dag("batch", "transforms", "keeps")
+batch_again = batch_dag("batch_again", "transforms", "keeps", **AGAIN)
+
+
+def dynamic_dag(name, **given):
+    return create_dynamic_etl_dag(
+        f"{name}_{TAG}",
+        "repository:run",
+        f"{FOLDER}/{name}_{TAG}/out",
+        None,
+        git_repository=f"file://{FOLDER}/repository",
+        data_size_gb=60,
+        max_workers=4,
+        quality_rules={"rows": {"min": 3}},
+        cluster_config={"staging": CLUSTER["staging"]},
+        **QUICK | {"retries": 0} | given,
+    )
+
+
+dynamic = dynamic_dag("dynamic")
+dynamic_no_ref = dynamic_dag("dynamic_no_ref", git_ref="nowhere")
+
+
+def stream_dag(name, subscription):
+    return create_real_time_dag(
+        f"{name}_{TAG}",
+        f"projects/local/subscriptions/{subscription}",
+        f"{FOLDER}/{name}_{TAG}/out",
+        f"{FOLDER}/{name}_{TAG}/state",
+        "shop",
+        "amount",
+        None,
+        at="at",
+        idle="1s",
+        cluster_config=CLUSTER,
+        **QUICK | {"retries": 0},
+    )
+
+
+stream = stream_dag("stream", f"sales-{TAG}")
+stream_nobody = stream_dag("stream_nobody", "none")

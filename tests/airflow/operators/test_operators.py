@@ -29,7 +29,7 @@ def test_every_dag_of_the_operators_is_parsed_and_importing_them_imports_nothing
         "from airflow.providers.google.cloud.triggers import dataproc; "
         "before = set(sys.modules); "
         "from dask_dataproc.pipelines.operators import *; "
-        "from dask_dataproc.pipelines.operators import create_etl_dag, create_ml_training_dag; "
+        "from dask_dataproc.pipelines.operators import create_etl_dag, create_ml_training_dag, create_real_time_dag; "
         "import json; print(json.dumps([pure, sorted(set(sys.modules) - before)]))"
     )
     python = ROOT / "build" / f"airflow-{release}" / "bin" / "python"
@@ -233,3 +233,54 @@ def test_an_etl_that_fails_before_its_gate_publishes_nothing(row, name, failed):
     assert (outcome.tasks["notify_success"], outcome.tasks["delete_cluster"]) == ("upstream_failed", "success")
     assert not (row.folder / outcome.dag / "out").exists()
     assert row.gone(name)
+
+
+def test_a_batch_goes_through_its_stages_and_publishes(row):
+    outcome = row.outcome("batch")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert list(pandas.read_parquet(row.folder / outcome.dag / "out").cents) == [1000, 2000, 3000]
+    assert outcome.times("is being made") == 1
+    assert row.gone("batch")
+
+
+def test_a_stage_that_fails_is_tried_again_without_those_before_it(row):
+    outcome = row.outcome("batch_again")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert outcome.times("is submitted to cluster") == 4, "one stage, another twice, the gate"
+    assert (row.folder / outcome.dag / "out").exists()
+    assert row.gone("batch_again")
+
+
+def test_a_dynamic_etl_has_the_size_and_the_code_of_its_run(row):
+    outcome = row.outcome("dynamic")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert outcome.results["run_dynamic_etl"] == 60
+    assert '"workers": 3' in outcome.log
+    assert len(pandas.read_parquet(row.folder / outcome.dag / "out")) == 3
+    assert row.gone("dynamic")
+
+
+def test_code_that_is_not_there_fails_the_run_and_publishes_nothing(row):
+    outcome = row.outcome("dynamic_no_ref")
+    assert outcome.state == "failed"
+    assert "nowhere" in outcome.log[outcome.log.index("JobFailed: ") :]
+    assert outcome.tasks["validate_output_quality"] == "upstream_failed"
+    assert not (row.folder / outcome.dag / "out").exists()
+    assert row.gone("dynamic_no_ref")
+
+
+def test_a_stream_is_summed_up_by_windows(row):
+    outcome = row.outcome("stream")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert outcome.results["consume"]["messages"] == 3
+    first, second = sorted((row.folder / outcome.dag / "out").glob("*.parquet"))
+    assert pandas.read_parquet(first).to_dict("list") == {"shop": ["a"], "count": [2], "sum": [4.0], "mean": [2.0]}
+    assert list(pandas.read_parquet(second).shop) == ["b"]
+    assert row.gone("stream")
+
+
+def test_a_subscription_that_is_not_there_fails_the_run(row):
+    outcome = row.outcome("stream_nobody")
+    assert outcome.state == "failed"
+    assert "subscription: projects/local/subscriptions/none given" in outcome.log
+    assert row.gone("stream_nobody")
