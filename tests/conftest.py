@@ -24,6 +24,8 @@ from dask_dataproc.clusters.local import emulator_start
 # No deadline: the tests share a machine with clusters, and how fast something is, is a benchmark's promise.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+# Read when gcsfs is imported: it would probe for a feature that no emulator has, for a minute.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -42,8 +42,6 @@ def gcs_url(gcs_log: Path) -> Iterator[str]:
 def gcs(gcs_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return a new bucket's URL, ``gs://…``; storage clients of this process and of its kernels are led to it."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_url)
-    # gcsfs would probe for a feature that no emulator has, for a minute.
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     bucket = f"test-{uuid.uuid4().hex[:12]}"
     requests.post(f"{gcs_url}/storage/v1/b?project=test", json={"name": bucket}, timeout=10).raise_for_status()
     return f"gs://{bucket}"
