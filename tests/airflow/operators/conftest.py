@@ -31,7 +31,7 @@ from dask_dataproc.pipelines.operators.naming import slug
 from dask_dataproc.pipelines.operators.plan import Program, dataproc_job
 
 sys.path.append(str(Path(__file__).parents[2] / "clusters"))
-from pubsub import pubsub  # noqa: E402  # the tests are no package
+from pubsub import pubsub  # the tests are no package
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
