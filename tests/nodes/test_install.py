@@ -85,7 +85,7 @@ class Node:
     def left_over(self) -> str:
         """What is there besides what an installed node has."""
         return self.sh(
-            f"find {PLACE} -mindepth 1 -maxdepth 1 ! -name env ! -name node ! -name python; "
+            f"find {PLACE} -mindepth 1 -maxdepth 1 ! -name env ! -name node ! -name python ! -name job.py; "
             "find /tmp /run -maxdepth 1 -name 'tmp.*' -o -maxdepth 1 -name '*.netrc'"
         )
 

@@ -40,13 +40,13 @@ from dask_dataproc import DataprocCluster
 def on_a_worker(since):
     import importlib.metadata, os
     import house_rules, humanize, tabulate
-    found = list(importlib.metadata.distributions())
+    env = [dist for dist in importlib.metadata.distributions() if "/env/" in str(dist._path)]  # not the node programs'
     return {
         "rule": house_rules.RULE,
         "odd": humanize.naturalsize(3e9),
         "missing": tabulate.tabulate([["a", 1]], tablefmt="plain"),
-        "versions": {dist.name: dist.version for dist in found},
-        "installed since": sorted(dist.name for dist in found if os.stat(dist._path).st_mtime > since),
+        "versions": {dist.name: dist.version for dist in env},
+        "installed since": sorted(dist.name for dist in env if os.stat(dist._path).st_mtime > since),
     }
 
 staging, since = sys.argv[1:]
