@@ -15,12 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import fsspec
-
 from ...clusters.errors import ConfigError
 from ...clusters.fields import seconds
 from ..runner import dask_at_hand
-from .store import ID, TIME, Store
+from .store import ID, TIME, Store, put
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -130,7 +128,7 @@ def _take(store: Store, windows: Windows, messages: list[Any], question: Questio
             rows.append(row)
     if aside:
         name = f"{output.rstrip('/')}/{LATE}/{aside[0][ID]}.parquet"
-        _put(name, pd.DataFrame(aside))
+        put(name, pd.DataFrame(aside).to_parquet(index=False))
     if rows:
         store.add(pd.DataFrame(rows))
     seen.messages += len(messages)
@@ -162,11 +160,11 @@ def _write(store: Store, windows: Windows, question: Question, output: str, seen
     if closed.over > windows.over:
         for start, table in _sums(store.batches(), windows, closed, question):
             day = datetime.fromtimestamp(start, UTC)
-            _put(f"{output.rstrip('/')}/{day:%Y-%m-%dT%H%M%S}.parquet", table)
+            put(f"{output.rstrip('/')}/{day:%Y-%m-%dT%H%M%S}.parquet", table.to_parquet(index=False))
             seen.windows.append(str(start))
-    if closed != store.windows(windows.size, windows.lateness):
-        store.keep(closed)
-    store.drop(closed.over)
+    store.keep(closed)
+    if closed.over > windows.over:
+        store.drop(closed.over)
     return closed
 
 
@@ -183,13 +181,6 @@ def _sums(
     for start, table in sums.groupby("window"):
         table = table.assign(mean=table["sum"] / table["count"]).sort_values("by").reset_index(drop=True)
         yield float(start), table.drop(columns="window").rename(columns={"by": question.by})  # type: ignore[arg-type]
-
-
-def _put(url: str, table: pd.DataFrame) -> None:
-    files, path = fsspec.url_to_fs(url)
-    files.makedirs(files._parent(path), exist_ok=True)
-    files.pipe_file(f"{path}.part", table.to_parquet(index=False))
-    files.mv(f"{path}.part", path)
 
 
 @contextmanager

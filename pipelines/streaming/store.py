@@ -36,6 +36,7 @@ class Store:
         self.url = url.rstrip("/")
         self._files, self._root = fsspec.url_to_fs(self.url)
         self._files.makedirs(f"{self._root}/batches", exist_ok=True)
+        self._kept: Windows | None = None
         self._number = max((int(name.rpartition("/")[2].split("-")[0]) for name in self._names()), default=-1) + 1
 
     def windows(self, size: float, lateness: float) -> Windows:
@@ -49,23 +50,28 @@ class Store:
         try:
             kept = json.loads(self._files.cat_file(f"{self._root}/state.json"))
         except FileNotFoundError:
-            return Windows(size, lateness).seen(self._times())
+            self._kept = Windows(size, lateness)
+            return self._kept.seen(self._times())
         if kept["size"] != size:
             raise ConfigError(
                 f"window: {size:g} s given, {self.url} has windows of {kept['size']:g} s", "give another state folder"
             )
-        return Windows(size, lateness, _number(kept["newest"]), _number(kept["over"])).seen(self._times())
+        self._kept = Windows(size, lateness, _number(kept["newest"]), _number(kept["over"]))
+        return self._kept.seen(self._times())
 
     def keep(self, windows: Windows) -> None:
-        """Keep the time of the stream."""
+        """Keep the time of the stream, unless it is kept already."""
+        if windows == self._kept:
+            return
         known = {"size": windows.size, "newest": _text(windows.newest), "over": _text(windows.over)}
-        self._put("state.json", json.dumps(known).encode())
+        put(f"{self.url}/state.json", json.dumps(known).encode())
+        self._kept = windows
 
     def add(self, messages: pd.DataFrame) -> None:
         """Write a batch, whose newest time is in its file's name."""
         name = f"batches/{self._number:09d}-{messages[TIME].max():.6f}.parquet"
         self._number += 1
-        self._put(name, messages.to_parquet(index=False))
+        put(f"{self.url}/{name}", messages.to_parquet(index=False))
 
     def batches(self) -> list[str]:
         """Return the URLs of the batches, oldest first."""
@@ -83,10 +89,13 @@ class Store:
     def _names(self) -> list[str]:
         return sorted(self._files.glob(f"{self._root}/batches/*.parquet"))
 
-    def _put(self, name: str, content: bytes | None) -> None:
-        place = f"{self._root}/{name}"
-        self._files.pipe_file(f"{place}.part", content)
-        self._files.mv(f"{place}.part", place)
+
+def put(url: str, content: bytes | None) -> None:
+    """Write a file whole: who reads ``url`` sees all of it or nothing."""
+    files, path = fsspec.url_to_fs(url)
+    files.makedirs(files._parent(path), exist_ok=True)
+    files.pipe_file(f"{path}.part", content)
+    files.mv(f"{path}.part", path)
 
 
 def _text(value: float) -> float | None:
