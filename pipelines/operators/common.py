@@ -11,9 +11,12 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 
+from ..quality.locations import staged_location
 from .ephemeral import PROJECT, REGION
+from .gate import DaskDataQualityOperator
 from .naming import slug
 from .sdk import DAG, AirflowException
+from .sensor import InputSensor
 from .teardown import DeleteDaskClusterOperator
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -83,12 +86,41 @@ class Common:
         shared = {"cluster_name": slug(prefix), "cluster_config": config, "auto_delete": own}
         return place | shared | {"execution_timeout": self._of["timeout"]}
 
+    def arrived(self, path: str, wait: float) -> Any:
+        """Return the task that waits for an input for ``wait`` seconds at most."""
+        return InputSensor(
+            task_id="validate_input_data",
+            path=path,
+            gcp_conn_id=self.gcp_conn_id,
+            timeout=wait,
+            poke_interval=min(60.0, wait),
+            mode="reschedule",
+        )
+
+    def gate(
+        self, output: str, rules: Mapping[str, Any] | None, cluster: Mapping[str, Any], report_path: str = ""
+    ) -> Any:
+        """Return the task that publishes what is staged for ``output`` if it keeps ``rules``."""
+        return DaskDataQualityOperator(
+            task_id="validate_output_quality",
+            data_path=output,
+            staged_path=staged(output),
+            quality_rules=rules,
+            report_path=report_path,
+            **cluster,
+        )
+
     def delete(self, cluster: Mapping[str, Any]) -> Any:
         """Return the task that deletes the run's cluster, whatever has become of the others."""
         where = {k: v for k, v in cluster.items() if k not in ("auto_delete", "deferrable", "execution_timeout")}
         return DeleteDaskClusterOperator(
             task_id="delete_cluster", retry_delay=timedelta(seconds=10), **where
         ).as_teardown(on_failure_fail_dagrun=True)
+
+
+def staged(output: str) -> str:
+    """Return where a run writes what is published at ``output``, templated."""
+    return staged_location(output, MARK).replace(MARK, RUN)
 
 
 def program(script: str) -> dict[str, str]:

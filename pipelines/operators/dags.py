@@ -10,13 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from ..quality.locations import staged_location
-from .common import DAY, MARK, RUN, Common, notified, program
+from .common import DAY, Common, notified, program, staged
 from .ephemeral import EphemeralDataprocDaskOperator
-from .gate import DaskDataQualityOperator
 from .models import MLModelRegistryOperator, MLModelValidationOperator
 from .sdk import DAG, chain
-from .sensor import InputSensor
 
 SCRIPTS = "gs://{{ var.value.scripts_bucket }}"
 TRAINED = "(ti.xcom_pull(task_ids='train_model') or {})"
@@ -70,28 +67,13 @@ def create_etl_dag(
     given = Common(dag_id, {"owner": "data-platform", "retries": 2, "retry_delay": timedelta(minutes=5)}, common)
     sized = {"workload_type": "medium_etl", "data_size_gb": estimated_data_size, **(cluster_config or {})}
     cluster = given.cluster(f"etl-{dag_id}", sized)
-    staged = staged_location(output_path, MARK).replace(MARK, RUN)
-    told = ["--input-path", input_path, "--output-path", staged, "--execution-date", DAY]
+    told = ["--input-path", input_path, "--output-path", staged(output_path), "--execution-date", DAY]
     with given.dag(f"ETL pipeline {dag_id}", schedule_interval, ["etl", "dask"], notify):
-        arrived = InputSensor(
-            task_id="validate_input_data",
-            path=input_path,
-            gcp_conn_id=given.gcp_conn_id,
-            timeout=wait,
-            poke_interval=min(60.0, wait),
-            mode="reschedule",
-        )
+        arrived = given.arrived(input_path, wait)
         process = EphemeralDataprocDaskOperator(
             task_id="process_data", job_args=told, **program(processing_script), **cluster
         )
-        gate = DaskDataQualityOperator(
-            task_id="validate_output_quality",
-            data_path=output_path,
-            staged_path=staged,
-            quality_rules=quality_rules,
-            report_path=report_path,
-            **cluster,
-        )
+        gate = given.gate(output_path, quality_rules, cluster, report_path)
         done = notified(notify, f"ETL pipeline {dag_id} is done", f"The data is at {output_path}.")
         chain(arrived, process, gate, [done, given.delete(cluster)])
     return given.made

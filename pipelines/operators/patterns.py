@@ -10,12 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from ...clusters.fields import refusal, seconds
-from ..quality.locations import staged_location
-from .common import MARK, RUN, Common, notified, program
+from .common import RUN, Common, notified, program, staged
 from .ephemeral import EphemeralDataprocDaskOperator
-from .gate import DaskDataQualityOperator
 from .sdk import DAG, Param, chain
-from .sensor import InputSensor
 
 REPOSITORY = "{{ var.value.get('git_repository_url', '') }}"
 GB_PER_WORKER, SPARE_WORKERS = 50, 2
@@ -72,7 +69,6 @@ def create_dynamic_etl_dag(
     workers = f"{{{{ [(params.data_size_gb // {GB_PER_WORKER}) | int + {SPARE_WORKERS}, {max_workers}] | min }}}}"
     sized = {"workers": workers, "max_workers": max_workers, "worker_machine": WORKER_MACHINE, "workload": "etl"}
     cluster = given.cluster(f"etl-{dag_id}", {**sized, **(cluster_config or {})})
-    staged = staged_location(output_path, MARK).replace(MARK, RUN)
     code = ["--git-repo", git_repository, "--git-ref", "{{ params.git_ref }}"]
     own = [word for name, value in (job_args or {}).items() for word in (f"--{name}", value)]
     params = {
@@ -82,17 +78,11 @@ def create_dynamic_etl_dag(
     with given.dag(f"Dynamic ETL {dag_id}", schedule_interval, ["etl", "dask", "dynamic"], notify, params=params):
         run = EphemeralDataprocDaskOperator(
             task_id="run_dynamic_etl",
-            job_args=[*code, "--data-size-gb", "{{ params.data_size_gb }}", "--output-path", staged, *own],
+            job_args=[*code, "--data-size-gb", "{{ params.data_size_gb }}", "--output-path", staged(output_path), *own],
             **program(job),
             **cluster,
         )
-        gate = DaskDataQualityOperator(
-            task_id="validate_output_quality",
-            data_path=output_path,
-            staged_path=staged,
-            quality_rules=quality_rules,
-            **cluster,
-        )
+        gate = given.gate(output_path, quality_rules, cluster)
         done = notified(notify, f"Dynamic ETL {dag_id} is done", f"The data is at {output_path}.")
         chain(run, gate, [done, given.delete(cluster)])
     return given.made
@@ -136,17 +126,9 @@ def create_batch_etl_dag(
     given = Common(dag_id, {"owner": "data-platform", "retries": 2, "retry_delay": timedelta(minutes=5)}, common)
     sized = {"workload_type": "medium_etl", "data_size_gb": estimated_data_size, **(cluster_config or {})}
     cluster = given.cluster(f"batch-{dag_id}", sized)
-    staged = staged_location(output_sink, MARK).replace(MARK, RUN)
     between = [f"{temp_storage.rstrip('/')}/{dag_id}/{RUN}/stage-{n}" for n in range(1, len(stages))]
     with given.dag(f"Batch ETL {dag_id}", schedule_interval, ["etl", "dask", "batch"], notify):
-        arrived = InputSensor(
-            task_id="validate_input_data",
-            path=input_source,
-            gcp_conn_id=given.gcp_conn_id,
-            timeout=wait,
-            poke_interval=min(60.0, wait),
-            mode="reschedule",
-        )
+        arrived = given.arrived(input_source, wait)
         steps = [
             EphemeralDataprocDaskOperator(
                 task_id=f"stage_{number}",
@@ -155,16 +137,10 @@ def create_batch_etl_dag(
                 **cluster,
             )
             for number, (stage, source, target) in enumerate(
-                zip(stages, [input_source, *between], [*between, staged], strict=True), start=1
+                zip(stages, [input_source, *between], [*between, staged(output_sink)], strict=True), start=1
             )
         ]
-        gate = DaskDataQualityOperator(
-            task_id="validate_output_quality",
-            data_path=output_sink,
-            staged_path=staged,
-            quality_rules=quality_rules,
-            **cluster,
-        )
+        gate = given.gate(output_sink, quality_rules, cluster)
         done = notified(notify, f"Batch ETL {dag_id} is done", f"The data is at {output_sink}.")
         chain(arrived, *steps, gate, [done, given.delete(cluster)])
     return given.made
