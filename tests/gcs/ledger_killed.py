@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import signal
 import sys
-import threading
-from types import FrameType
-from typing import Any
 
 from dask_dataproc.clusters import store_bucket, store_folder
 from dask_dataproc.clusters.account import Account, Reservation
@@ -28,47 +23,17 @@ STEPS[store_bucket.__file__, "_answer"] = ("call", "return")
 
 
 def main(url: str) -> None:
+    from stepwise import killed_at  # beside this program, where Python finds it when that is run
+
     if "://" in url:
         import gcsfs  # noqa: F401  # before the forks, so that it is imported once
     where = ""
     for step in itertools.count():
         if where == "done":
             return
-        where = child(step, f"{url}/{step}")
+        place = f"{url}/{step}"
+        where = killed_at(step, STEPS, lambda place=place: asyncio.run(live(Ledger(place, CLOCK))))
         print(where, flush=True)
-
-
-def child(step: int, url: str) -> str:
-    """Live at ``url`` in a process that is killed at ``step``; return where that was."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if not process:
-        live_until(step, writing, url)
-    os.close(writing)
-    _, status = os.waitpid(process, 0)
-    with os.fdopen(reading) as said:
-        return said.read() if os.WIFSIGNALED(status) else "done" if not status else f"failed: {status}"
-
-
-def live_until(step: int, told: int, url: str) -> None:
-    """Live at ``url``; at ``step`` write where that is to ``told`` and be killed."""
-    steps = itertools.count()
-
-    def look(frame: FrameType, event: str, _: Any) -> Any:
-        events = STEPS.get((frame.f_code.co_filename, frame.f_code.co_name))
-        if events is None:
-            return None
-        if event in events and next(steps) == step:
-            os.write(told, f"{frame.f_code.co_name}:{frame.f_lineno}:{event}".encode())
-            os.kill(os.getpid(), signal.SIGKILL)
-        return look
-
-    threading.settrace(look)
-    try:
-        asyncio.run(live(Ledger(url, CLOCK)))
-        os._exit(0)
-    finally:
-        os._exit(1)
 
 
 async def live(ledger: Ledger) -> Account:

@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import io
 import itertools
-import os
 import shutil
-import signal
 import sys
 import tempfile
-import threading
-from types import FrameType
-from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -32,16 +27,16 @@ LINES = {
 STEPS: dict[tuple[str, str], tuple[str, ...]] = {
     (file, name): ("line",) for file, names in LINES.items() for name in names
 }
-BEGINNING = 10
-"""Of a coroutine's code, in bytes: there is no wait before it."""
 OLD, NEW = range(4), range(10, 16)
 
 
 def main(url: str) -> None:
+    from stepwise import BEGIN, killed_at  # beside this program, where Python finds it when that is run
+
     if "://" in url:
         import gcsfs  # before the forks, so that it is imported once
 
-        STEPS[gcsfs.core.__file__, "_request"] = ("call",)
+        STEPS[gcsfs.core.__file__, "_request"] = (BEGIN,)
     with tempfile.TemporaryDirectory() as folder:  # so that what this needs is imported once
         prepare(folder)
         publish(staged_location(f"{folder}/orders", "2"), f"{folder}/orders")
@@ -49,46 +44,14 @@ def main(url: str) -> None:
     for step in itertools.count():
         if where == "done":
             return
-        where = child(step, f"{url}/{step}")
+        final = f"{url}/{step}/orders"
+        where = killed_at(
+            step,
+            STEPS,
+            lambda final=final: publish(staged_location(final, "2"), final),
+            lambda step=step: prepare(f"{url}/{step}"),
+        )
         print(where, flush=True)
-
-
-def child(step: int, url: str) -> str:
-    """Publish at ``url`` in a process that is killed at ``step``; return where that was."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if not process:
-        publish_until(step, writing, url)
-    os.close(writing)
-    _, status = os.waitpid(process, 0)
-    with os.fdopen(reading) as said:
-        return said.read() if os.WIFSIGNALED(status) else "done" if not status else f"failed: {status}"
-
-
-def publish_until(step: int, told: int, url: str) -> None:
-    """Publish a version, then another; at ``step`` of that write where it is to ``told`` and be killed."""
-    steps = itertools.count()
-    armed = threading.Event()
-
-    def look(frame: FrameType, event: str, _: Any) -> Any:
-        events = STEPS.get((frame.f_code.co_filename, frame.f_code.co_name))
-        if events is None:
-            return None
-        resumed = event == "call" and frame.f_lasti > BEGINNING  # of a coroutine, behind a wait
-        if armed.is_set() and event in events and not resumed and next(steps) == step:
-            os.write(told, f"{frame.f_code.co_name}:{frame.f_lineno}:{event}".encode())
-            os.kill(os.getpid(), signal.SIGKILL)
-        return look
-
-    threading.settrace(look)
-    try:
-        final = prepare(url)
-        armed.set()
-        sys.settrace(look)
-        publish(staged_location(final, "2"), final)
-        os._exit(0)
-    finally:
-        os._exit(1)
 
 
 def prepare(url: str) -> str:

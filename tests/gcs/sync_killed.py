@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
+
+from stepwise import killed_at
 
 from dask_dataproc.clusters import store_bucket
 from dask_dataproc.clusters.clock import Clock
@@ -21,6 +21,7 @@ from dask_dataproc.pipelines.composer.sync import sync_dags
 
 COMMITS = ("a" * 40, "b" * 40, "c" * 40)
 NOW = 1_790_000_000.0
+STEPS = {(store_bucket.__file__, "_answer"): ("call", "return")}
 FOREIGN = "airflow_monitoring.py"
 
 
@@ -40,7 +41,7 @@ def main(url: str, folder: Path) -> None:
     for step in itertools.count():
         place = f"{url}/{step}"
         forked(lambda place=place: before(place, homes))
-        where = killed_at(step, place, homes[COMMITS[1]])
+        where = killed_at(step, STEPS, lambda place=place: sync(place, homes[COMMITS[1]]))
         forked(lambda place=place: after(place, homes[COMMITS[1]], files["b"]))
         print(where, flush=True)
         if where == "done":
@@ -51,6 +52,11 @@ def before(place: str, homes: dict[str, Path]) -> None:
     """Have there the first commit, and a file of another."""
     sync_dags(homes[COMMITS[0]], place, COMMITS[0])
     store(place).pipe_file(f"{place}/{FOREIGN}", b"another's")
+
+
+def sync(place: str, home: Path) -> None:
+    """Sync the second commit an hour ago."""
+    sync_dags(home, place, COMMITS[1], clock=Clock(NOW - 3600, scale=0))
 
 
 def after(place: str, home: Path, wanted: dict[str, str]) -> None:
@@ -68,33 +74,6 @@ def store(place: str) -> Any:
     import fsspec
 
     return fsspec.core.url_to_fs(place, skip_instance_cache=True, use_listings_cache=False)[0]
-
-
-def killed_at(step: int, place: str, home: Path) -> str:
-    """Sync in a process that is killed at the ``step``-th begin or end of a request; return where that was."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if not process:
-        steps = itertools.count()
-
-        def look(frame: FrameType, event: str, _: Any) -> Any:
-            if frame.f_code.co_filename != store_bucket.__file__ or frame.f_code.co_name != "_answer":
-                return None
-            if event in ("call", "return") and next(steps) == step:
-                os.write(writing, f"{step}:{event}".encode())
-                os.kill(os.getpid(), signal.SIGKILL)
-            return look
-
-        sys.settrace(look)
-        try:
-            sync_dags(home, place, COMMITS[1], clock=Clock(NOW - 3600, scale=0))
-            os._exit(0)
-        finally:
-            os._exit(1)
-    os.close(writing)
-    _, status = os.waitpid(process, 0)
-    with os.fdopen(reading) as said:
-        return said.read() if os.WIFSIGNALED(status) else "done" if not status else f"failed: {status}"
 
 
 def forked(act: Any) -> None:
