@@ -17,6 +17,8 @@ SYSTEM = "Classifier: Operating System :: "
 SYSTEM_INSTALLERS = ("debian", "rpm")
 SYSTEM_PLACE = "/usr/lib/python3/dist-packages"
 """Debian's own packages, which leave no installer's name."""
+VENDORED = "_vendor"
+"""Where a package keeps copies of others. Setuptools puts its own on ``sys.path`` once it is imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def installed() -> dict[str, Distribution]:
     """Return every distribution that this kernel can import, by name; of two with one name, the one imported."""
     found: dict[str, Distribution] = {}
     legacy: dict[str, Distribution] = {}
-    for metadata in importlib.metadata.distributions():
+    folders = [folder for folder in sys.path if Path(folder).name != VENDORED]
+    for metadata in importlib.metadata.distributions(path=folders):
         headers = metadata.read_text("METADATA")
         kind = found if headers is not None else legacy
         read = _read(metadata, headers if headers is not None else metadata.read_text("PKG-INFO") or "")

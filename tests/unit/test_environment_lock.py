@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from packaging.markers import default_environment
 
@@ -125,6 +128,15 @@ def test_of_this_kernel_the_nodes_get_their_own_programs_needs_and_not_the_noteb
     assert set(NODE_REQUIREMENTS) | {"pandas", "pyarrow", "cloudpickle"} <= here.names
     assert not {"dask-dataproc", "jupyterlab", "ipywidgets", "dask-labextension"} & here.names
     assert (here.foreign, here.absent) == ((), ())
+
+
+def test_what_setuptools_brings_along_once_it_is_imported_is_not_installed():
+    told = "from dask_dataproc.clusters.installed import installed; print(sorted(installed()))"
+    said = [
+        subprocess.run([sys.executable, "-c", first + told], capture_output=True, text=True, check=True).stdout
+        for first in ("", "import setuptools, sys; assert any('_vendor' in each for each in sys.path); ")
+    ]
+    assert said[0] == said[1]
 
 
 def test_everything_that_travels_has_what_it_requires(here):
