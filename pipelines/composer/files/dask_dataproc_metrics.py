@@ -51,7 +51,7 @@ class Runs:
     @hookimpl
     def on_dag_run_running(self, dag_run: Any) -> None:
         """Say how long the queue is."""
-        begun(dag_run)
+        later(write_queue_depth)
 
     @hookimpl
     def on_dag_run_success(self, dag_run: Any) -> None:
@@ -74,22 +74,16 @@ class Tasks:
 
 
 @guarded
-def begun(dag_run: Any) -> None:
-    """Write how long the queue is."""
-    later({"queue_depth": queue_depth(dag_run)}, {})
-
-
-@guarded
 def ended(dag_run: Any, state: str) -> None:
     """Write what a run came to."""
     if dag_run.dag_id in OF_COMPOSER:
         return
     of_dag = {"dag_id": dag_run.dag_id}
-    begun(dag_run)
-    later({"job_success_rate": float(state == "success")}, of_dag)
+    later(write_queue_depth)
+    later(write, {"job_success_rate": float(state == "success")}, of_dag)
     if dag_run.start_date and dag_run.end_date:
         seconds = (dag_run.end_date - dag_run.start_date).total_seconds()
-        later({"dag_execution_time": seconds}, {**of_dag, "state": state})
+        later(write, {"dag_execution_time": seconds}, {**of_dag, "state": state})
 
 
 @guarded
@@ -130,27 +124,27 @@ def snapshot(task_instance: Any) -> dict:
     return {}
 
 
-def queue_depth(dag_run: Any) -> float | None:
-    """Return how many tasks of the whole Airflow are scheduled or queued, as the scheduler's own session sees it."""
+def write_queue_depth() -> None:
+    """Write how many tasks of the whole Airflow are scheduled or queued: a look at its database, from `writer`'s thread.
+
+    In the hook's own thread the session would be the scheduler's, whose transaction is none of ours to end.
+    """
     from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
     from sqlalchemy import func, select
-    from sqlalchemy.orm import object_session
 
-    session = object_session(dag_run)
-    if session is None:
-        return None
-    with session.no_autoflush:
+    with create_session() as session:
         waiting = select(func.count()).where(TaskInstance.state.in_(("scheduled", "queued")))
-        return float(session.scalar(waiting))
+        depth = session.scalar(waiting)
+    write({"queue_depth": float(depth)}, {})
 
 
-def later(values: dict[str, float | None], labels: dict[str, str]) -> None:
-    """Write ``values`` from another thread: the scheduler has other things to do."""
+def later(act: Any, *arguments: Any) -> None:
+    """Have ``act`` called in another thread: the scheduler has other things to do."""
     if not WAITING.acquire(blocking=False):
-        log.warning("Cloud Monitoring does not answer: %s not written", ", ".join(values))
+        log.warning("Cloud Monitoring does not answer: %s is not called", act.__name__)
         return
-    written = writer.submit(guarded(write), values, labels)
-    written.add_done_callback(lambda _: WAITING.release())
+    writer.submit(guarded(act), *arguments).add_done_callback(lambda _: WAITING.release())
 
 
 def write(values: dict[str, float | None], labels: dict[str, str]) -> None:
