@@ -42,7 +42,8 @@ def page_of(cluster: DataprocCluster) -> dict:
 
 def told(laptop, cluster: DataprocCluster) -> dict:
     """The head's page once it has been told what it cannot see."""
-    return laptop.until(lambda: (page := page_of(cluster)) if of(page_of(cluster), "dask_dataproc_lease_seconds") else 0)
+    laptop.until(lambda: of(page_of(cluster), "dask_dataproc_lease_seconds"))
+    return page_of(cluster)
 
 
 def of_the_notebook(function):

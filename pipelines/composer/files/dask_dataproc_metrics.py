@@ -95,9 +95,9 @@ def of_task(task_instance: Any) -> None:
         write({"cluster_creation_time": time.time() - task_instance.start_date.timestamp()}, of_dag)
     elif is_a(task, "DataprocDeleteClusterOperator"):
         left = snapshot(task_instance)
-        costs = [each["value"] for each in left.get("samples", []) if each["name"] == "dask_dataproc_cost_usd_total"]
-        found = {"cost_per_job": costs[0] if costs else None, "cluster_utilization": left.get("used", {}).get("occupancy")}
-        write(found, of_dag)
+        values = {each["name"]: each["value"] for each in left.get("samples", [])}
+        used = left.get("used", {}).get("occupancy")
+        write({"cost_per_job": values.get("dask_dataproc_cost_usd_total"), "cluster_utilization": used}, of_dag)
 
 
 def is_a(task: Any, name: str) -> bool:
@@ -125,7 +125,7 @@ def snapshot(task_instance: Any) -> dict:
 
 
 def write_queue_depth() -> None:
-    """Write how many tasks of the whole Airflow are scheduled or queued: a look at its database, from `writer`'s thread.
+    """Write how many tasks of the whole Airflow are scheduled or queued, as its database says.
 
     In the hook's own thread the session would be the scheduler's, whose transaction is none of ours to end.
     """
