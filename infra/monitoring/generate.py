@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[1] / "docs" / "alerts.md"
 TABLE = "| Alert | When | For | Severity | What to do |\n| --- | --- | --- | --- | --- |\n"
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-OF_SCRAPER = "exported_cluster"
-"""What the Ops Agent makes of a scraped label `cluster`: that name is its own, and it refuses `honor_labels`."""
+OF_SCRAPER = "dask_cluster"
+"""The label `cluster` of what the Ops Agent scrapes: it keeps that name for itself; `init_actions/scrape_config.py`."""
 WRITTEN = "custom_googleapis_com:"
 """How the metrics begin that we write to Cloud Monitoring ourselves: their label `cluster` stays what it is."""
 EVERY = 30

@@ -13,7 +13,7 @@ command -v apt-get >/dev/null || {
 }
 as_root apt-get -qq update
 mkdir -p "$folder"
-(cd "$folder" && apt-get -qq download prometheus 2>/dev/null)
+(cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download prometheus)
 dpkg-deb --extract "$folder"/prometheus_*.deb "$folder/.new"
 rm "$folder"/prometheus_*.deb
 mv "$folder/.new/usr" "$folder/usr"
