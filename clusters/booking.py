@@ -138,6 +138,10 @@ class Booking:
         account = await self._told(self._ledger.follow(self.owner, held_by(record)))
         return account.reservations.get(self.key) if account else None
 
+    async def account(self) -> Account | None:
+        """Return the owner's account as it is now; None if the ledger cannot be read."""
+        return await self._told(self._ledger.read(self.owner))
+
     async def extend(self, expires: float) -> None:
         """Let the reservation hold as long as the cluster's lease, until ``expires``."""
         await self._told(self._ledger.extend(self.owner, self.key, expires))

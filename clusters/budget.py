@@ -33,11 +33,14 @@ class Budgets(NamedTuple):
         Of the person, and of all who use the project.
     hard_stop : bool
         Whether a cluster that does not fit any more is refused, or only warned of.
+    hourly : float or None
+        USD an hour that the person's clusters may cost together; alerts speak of it, nothing is refused by it.
     """
 
     user: float | None = None
     project: float | None = None
     hard_stop: bool = False
+    hourly: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +118,14 @@ def budgets_of(user: str, settings: Any) -> Budgets:
     ConfigError
         An unknown setting, or a budget that is no sum of money; one line names it.
     """
-    found = section(settings, BUDGETS, ("user", "users", "project", "hard_stop"))
+    found = section(settings, BUDGETS, ("user", "users", "project", "hard_stop", "hourly"))
     people = entries(found.get("users"), f"{BUDGETS}.users")
     own = {who: _usd(value, f"{BUDGETS}.users.{who}") for who, value in people.items()}
-    common, project = (_usd(found.get(name), f"{BUDGETS}.{name}") for name in ("user", "project"))
+    common, project, hourly = (_usd(found.get(name), f"{BUDGETS}.{name}") for name in ("user", "project", "hourly"))
     hard_stop = found.get("hard_stop", False)
     if not isinstance(hard_stop, bool):
         raise _wrong(f"{BUDGETS}.hard-stop", hard_stop, "true or false", "false")
-    return Budgets(own.get(user, common), project, hard_stop)
+    return Budgets(own.get(user, common), project, hard_stop, hourly)
 
 
 def standing(spent: float, rate_per_hour: float, budget: float | None, now: float, whose: str = "you") -> Standing:

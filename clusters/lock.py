@@ -26,6 +26,7 @@ NODE_REQUIREMENTS = {
     "distributed": "scheduler and workers",
     "gcsfs": "reads and writes gs://",
     "google-cloud-secret-manager": "the deploy key of a git repository",
+    "prometheus-client": "the metrics",
     "psutil": "the shape of a worker",
     "skein": "asks YARN for workers",
 }

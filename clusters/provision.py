@@ -18,6 +18,7 @@ from .held import REQUEST
 from .lease import EXPIRY, living_until
 from .phases import Phases
 from .record import ClusterRecord
+from .reporting import monitoring_metadata
 from .service import Operation, Service, new_request_id
 from .sizes import in_words
 from .spec import ClusterSpec
@@ -73,7 +74,8 @@ class Provision:
         wanted = self.spec.to_dataproc()
         wanted["labels"] |= {WARM: key}
         wanted["config"]["lifecycle_config"] = {"auto_delete_ttl": {"seconds": round(life)}}
-        wanted["config"]["gce_cluster_config"]["metadata"] |= staged.metadata | {REQUEST: self.request_id}
+        told = staged.metadata | monitoring_metadata(self.spec.project) | {REQUEST: self.request_id}
+        wanted["config"]["gce_cluster_config"]["metadata"] |= told
         with self.phases.phase("create", _wish(self.spec)):
             self._asked = True
             try:

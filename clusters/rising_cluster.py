@@ -20,6 +20,7 @@ from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
 from .living_cluster import LivingCluster
 from .phases import Phases
 from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
+from . import reporting
 from .service import Service
 from .spec import ClusterSpec
 from .sync import interpreter_ends
@@ -107,6 +108,9 @@ class RisingCluster(LivingCluster):
             if interpreter_ends(error):
                 raise  # as if killed: who comes next takes it over, or its lease ends it
             await to_its_end(self._give_up(error))
+            if self._create and isinstance(error, DaskDataprocError | TimeoutError):
+                about = self.spec, self._provision.request_id
+                await to_its_end(reporting.report_failure(*about, error, self._phases.done))
             if isinstance(error, TimeoutError) and not isinstance(error, WaitTimeout):
                 raise WaitTimeout(f"{self.name}: not up after {limit} s; it has been deleted") from error
             raise
@@ -129,6 +133,7 @@ class RisingCluster(LivingCluster):
             with self._phases.phase("ready"):
                 await following
                 await self._take_over()
+            self._connected.callback(asyncio.ensure_future(self._keep_telling()).cancel)
         except CommClosedError as error:  # in the middle of a call: somebody, or its lease, has ended it meanwhile
             raise ClusterFailed(f"{self.name}: the scheduler has gone: {error}", "%dask_cluster status") from error
         finally:
@@ -161,6 +166,15 @@ class RisingCluster(LivingCluster):
                 self._follow_head(adapts["minimum"], adapts["maximum"])
             elif not self.created_here:
                 resume(self)
+
+    async def _keep_telling(self) -> None:
+        """Tell the head again and again what it cannot know by itself; one of an earlier version does not listen."""
+        made = [phase for phase in self._phases.done if self.created_here]
+        while True:
+            with contextlib.suppress(Exception):  # a head that has gone, a ledger that is away: it is worth no failure
+                async with asyncio.timeout(reporting.LIMIT):
+                    await self._head.told(said=await reporting.word(self._tenure, made, self._service.clock.scale))
+            await asyncio.sleep(reporting.EVERY)
 
     async def _undo(self) -> None:
         try:

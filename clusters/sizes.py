@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any
 
+from ..init_actions.shape import machine_of
 from .errors import SpecError
 from .spec import ClusterSpec
 
-MACHINE = re.compile(r"(?P<machine>.+-(?:m|w-\d+|sw-[a-z0-9]+))-\d+")
-"""How a Dask worker is named where a machine has several: by the machine, and a number."""
 SHELTER = "-shelter"
 """How the name of `init_actions/shelter.py`'s worker ends."""
 ADAPT = "dask-adapt"
@@ -76,12 +75,6 @@ def machines_of(workers: Iterable[Any]) -> set[str]:
     The head's shelter, where data waits while no worker is there to hold it, is no machine.
     """
     return {machine_of(name) for name in map(str, workers) if not name.endswith(SHELTER)}
-
-
-def machine_of(worker: str) -> str:
-    """Return the name of the machine that the Dask worker called ``worker`` is on."""
-    found = MACHINE.fullmatch(worker)
-    return found["machine"] if found else worker
 
 
 def adapts(labels: Mapping[str, str]) -> tuple[int, int] | None:

@@ -108,6 +108,7 @@ class ProcessMachines(Machines):
             "address": "127.0.0.1",
             "dask-scheduler-port": "0",
             "dask-dashboard-port": "0",
+            "dask-worker-port": "0",
             "dask-vcpus": str(vm.vcpus),
             "dask-memory": str(vm.memory),
             "dask-local-directory": str(folder / "scratch"),

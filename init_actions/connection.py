@@ -11,7 +11,9 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from distributed.security import Security
 
@@ -30,7 +32,7 @@ def security(found: dict[str, str]) -> Security:
     return Security(tls_ca_file=found["certificate"], require_encryption=True, **roles)
 
 
-def publish(url: str, content: dict[str, str]) -> None:
+def publish(url: str, content: Mapping[str, Any]) -> None:
     """Write ``content`` to ``url`` at once; on a file system for the owner alone."""
     path = _local(url)
     if path is None:

@@ -20,8 +20,12 @@ from distributed.scheduler import WorkerStatusPlugin
 
 from . import connection, dashboard, notify, profiles, settings
 from .departures import SHELTER, Departures
+from .exporter import exported
+from .figures import Figures
 from .keys import make_keys
 from .metadata import read_metadata
+from .snapshots import Snapshots
+from .told import Told
 from .tolerance import Retries
 from .usage import Usage
 
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 PLOTS_AFTER = 1.0
 """Seconds until a head imports the plots: at first the workers and the first tasks need its interpreter."""
 
+DURATION = "dask_task_duration_seconds"
 DEMAND_EVERY = 0.5
 """Seconds between two words to the emulator about how many workers would be liked."""
 
@@ -46,7 +51,9 @@ async def main(metadata: dict[str, str]) -> None:
     certificate, key = (earlier["certificate"], earlier["key"]) if earlier else make_keys()
     content = {"certificate": certificate, "key": key, "place": _place(metadata)}
     async with _scheduler(metadata, content) as scheduler:
-        Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
+        departures = Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
+        figures, durations = Figures(scheduler, departures, metadata), {DURATION: scheduler.used.durations}
+        scheduler.snapshots = Snapshots(figures, durations, metadata)
         scheduler.add_plugin(Retries())
         scheduler.add_plugin(scheduler.used)
         content["scheduler"] = scheduler.address
@@ -56,8 +63,10 @@ async def main(metadata: dict[str, str]) -> None:
             scheduler.take_containers(metadata)
         notify.ready()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.ensure_future(scheduler.close()))
-        beside = [asyncio.create_task(work(scheduler)) for work in (_show_dashboard, _tell_demand)]
-        await scheduler.finished()
+        works = _show_dashboard(scheduler), _tell_demand(scheduler), scheduler.snapshots.keep()
+        beside = [asyncio.create_task(work) for work in works]
+        with exported(figures.samples, durations):
+            await scheduler.finished()
         for task in beside:
             task.cancel()
 
@@ -65,11 +74,13 @@ async def main(metadata: dict[str, str]) -> None:
 class Head(Scheduler):
     """Dask's scheduler, which several kernels may watch, and which says for how long it has been idle."""
 
-    def __init__(self, **keywords: Any):
+    def __init__(self, wanted: int = 0, **keywords: Any):
         super().__init__(**keywords)
         self.containers: Containers | None = None
-        self.used = Usage()
-        asked = (self.idle_seconds, self.usage, self.overview, self.resize, self.adapt, self.workers_state)
+        self.used, self.words = Usage(), Told()
+        self.snapshots: Snapshots | None = None
+        self._wanted = wanted
+        asked = (self.idle_seconds, self.usage, self.overview, self.resize, self.adapt, self.workers_state, self.told)
         self.handlers |= {handler.__name__: handler for handler in asked}
 
     def idle_seconds(self) -> float:
@@ -118,9 +129,20 @@ class Head(Scheduler):
 
     def resize(self, n: int) -> bool:
         """Come to ``n`` workers; return whether that is the head's to do: else each machine starts its own."""
+        self._wanted = n
         if self.containers is not None:
             self.containers.resize(n)
         return self.containers is not None
+
+    @property
+    def wanted(self) -> int:
+        """How many machines or containers there are to be."""
+        adapts = self.containers.adapts if self.containers is not None else None
+        return self._wanted if adapts is None else adapts["wanted"] or adapts["minimum"] or 0
+
+    def told(self, said: dict[str, Any]) -> None:
+        """Take note of what only who holds the cluster knows: see `Told.take`."""
+        self.words.take(said, time.monotonic())
 
     def adapt(self, minimum: int, maximum: int, options: dict[str, Any]) -> None:
         """Adapt the number of workers from now on, as far as that is the head's to do."""
@@ -135,7 +157,10 @@ class Head(Scheduler):
         return {"said": yarn.said, "failed": yarn.failed, "adapts": yarn.adapts}
 
     async def close(self, *arguments: Any, **keywords: Any) -> None:
-        """Give the containers back, then end as Dask's scheduler does."""
+        """Leave a last snapshot, give the containers back, then end as Dask's scheduler does."""
+        snapshots, self.snapshots = self.snapshots, None
+        if snapshots is not None:
+            await snapshots.last()
         containers, self.containers = self.containers, None
         if containers is not None:
             await containers.close()
@@ -158,6 +183,7 @@ def _place(metadata: dict[str, str]) -> str:
 
 def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Head:
     return Head(
+        wanted=int(metadata.get("dask-workers", 0)),
         host=metadata.get("address", "127.0.0.1"),
         port=int(metadata.get("dask-scheduler-port", settings.SCHEDULER_PORT)),
         protocol="tls://",

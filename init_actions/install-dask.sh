@@ -21,6 +21,7 @@ readonly SETTINGS=/etc/dask-dataproc/node.env
 readonly ACCOUNT=dask
 readonly CREDENTIALS=/run/dask-dataproc.netrc
 readonly KNOX=/usr/lib/knox
+readonly OPS_AGENT=/etc/google-cloud-ops-agent
 readonly TRIES=4
 readonly DASHBOARD_PORT=8787
 
@@ -37,6 +38,7 @@ main() {
   for service in "${services[@]}"; do
     step "start dask-$service" start "$service"
   done
+  if [[ $monitoring ]]; then step 'offer the metrics to the Ops Agent' offer_metrics; fi
   if [[ $role == Master ]]; then
     if [[ $runtime == yarn ]]; then step 'make a folder for YARN' make_hadoop_folder; fi
     step 'offer the dashboard to Component Gateway' offer_dashboard
@@ -84,6 +86,7 @@ read_attributes() {
   role=$(attribute dataproc-role)
   workers=$(attribute dataproc-worker-count)
   repository=$(attribute dask-git-repository)
+  monitoring=$(attribute dask-monitoring)
   storage=$(attribute dask-storage-endpoint)
   index_secret=$(attribute dask-index-secret)
   python_downloads=$(attribute dask-python-downloads)
@@ -437,6 +440,27 @@ make_hadoop_folder() {
   command -v hdfs >/dev/null || return 0
   run runuser -u hdfs -- hdfs dfs -mkdir -p "/user/$ACCOUNT"
   run runuser -u hdfs -- hdfs dfs -chown "$ACCOUNT" "/user/$ACCOUNT"
+}
+
+# The agent reads one file. Where somebody else's is, or there is no agent, ours lies where it can be taken from.
+offer_metrics() {
+  local made=$work/ops-agent.yaml there=$OPS_AGENT/config.yaml
+  REASON='what to scrape cannot be told'
+  PYTHONPATH=$PLACE/node "$PLACE/env/bin/python" -m dask_dataproc_node.scrape_config >"$made"
+  REASON=''
+  if [[ ! -s $made ]]; then return; fi
+  if [[ ! -d $OPS_AGENT ]] || is_of_others "$there"; then
+    run install -D --mode=0644 "$made" /etc/dask-dataproc/ops-agent.yaml
+    say "no Ops Agent of ours to configure: see /etc/dask-dataproc/ops-agent.yaml"
+    return
+  fi
+  run install --mode=0644 "$made" "$there"
+  run systemctl restart google-cloud-ops-agent
+}
+
+# is_of_others FILE  Whether it says something, and is not what we wrote: the agent's package brings comments alone.
+is_of_others() {
+  [[ -f $1 ]] && ! grep --quiet '^# Of dask-dataproc' "$1" && grep --quiet '^[^#[:space:]]' "$1"
 }
 
 # Component Gateway is Knox: a service definition, its rewriting rules, and a line in the topology. It has none of the

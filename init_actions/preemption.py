@@ -32,14 +32,21 @@ class Replacements:
     ----------
     clock : callable
         Seconds that only grow.
+
+    Attributes
+    ----------
+    total : int
+        Since the head began.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock, self._times = clock, deque[float]()
+        self.total = 0
 
     def note(self) -> int:
         """Count one more, and return the number within the last hour."""
         self._times.append(self._clock())
+        self.total += 1
         return self.last_hour()
 
     def last_hour(self) -> int:

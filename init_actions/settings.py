@@ -25,9 +25,13 @@ DASK: dict[str, Any] = {
         "distributed.http.health",
         "distributed.http.statics",
     ],  # Dask's own list but its proxy to worker pages: they are not served, and its import costs half a second
-    "distributed.worker.preload": [f"{__package__}.task_timeouts", f"{__package__}.high_water"],
+    "distributed.worker.preload": [
+        f"{__package__}.{module}" for module in ("task_timeouts", "high_water", "worker_metrics")
+    ],
     **tolerance.DASK,
 }
 SCHEDULER_PORT, DASHBOARD_PORT = 8786, 8787
+WORKER_PORT = 8788
+"""Of the metrics of a machine's first worker, on loopback; of the next one 8789, and so on."""
 HEAD_TIMEOUT = 600.0
 """Seconds a worker waits for the head: as long as an initialization action may take."""

@@ -1,7 +1,8 @@
-"""How large the Dask workers are on a machine: all of it but one core and 2 GB. Pure, and written nowhere else."""
+"""How large the Dask workers are on a machine, all of it but one core and 2 GB, and how they are named. Pure."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 GIB = 1 << 30
@@ -12,6 +13,8 @@ THREADS = {"etl": 4}
 """Threads of one worker, for profiles that want several: code that holds Python's lock; others share the memory."""
 LEAST_MEMORY = 2 * GIB
 """Of each of several workers."""
+MACHINE = re.compile(r"(?P<machine>.+-(?:m|w-\d+|sw-[a-z0-9]+))-\d+")
+"""How a Dask worker is named where a machine has several: by the machine, and a number."""
 
 
 class WorkerShape(NamedTuple):
@@ -61,3 +64,9 @@ def worker_shapes(vcpus: int, memory: int, profile: str) -> tuple[WorkerShape, .
     number = max(1, min(wanted, whole.memory // LEAST_MEMORY))
     threads, more = divmod(whole.threads, number)
     return tuple(WorkerShape(threads + (place < more), whole.memory // number) for place in range(number))
+
+
+def machine_of(worker: str) -> str:
+    """Return the name of the machine that the Dask worker called ``worker`` is on."""
+    found = MACHINE.fullmatch(worker)
+    return found["machine"] if found else worker

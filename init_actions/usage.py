@@ -9,6 +9,8 @@ from distributed import Scheduler
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from .departures import SHELTER
+from .histogram import Histogram
+from .metric_names import DURATIONS
 from .tally import Tally, busy
 
 HIGH_WATER = "high_water"
@@ -24,6 +26,8 @@ class Usage(SchedulerPlugin):
     ----------
     done, erred : int
         Results so far, and errors after which nothing was tried again.
+    durations : Histogram
+        Seconds that tasks computed, by the clock.
     """
 
     name = "usage"
@@ -32,6 +36,7 @@ class Usage(SchedulerPlugin):
         self._tally = Tally()
         self._busy = 0.0
         self.done = self.erred = 0
+        self.durations = Histogram(DURATIONS)
         self._threads: dict[str, int] = {}
         self._memory: dict[str, int] = {}
         self._spilled: dict[str, int] = {}
@@ -87,7 +92,10 @@ class Usage(SchedulerPlugin):
             self._tally.ended(time.monotonic())
             self.done += finish == "memory"
             self.erred += finish == "erred"
-            self._busy += busy(startstops or ())
+            if startstops:
+                seconds = busy(startstops)
+                self._busy += seconds
+                self.durations.observe(seconds)
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         """Have its threads; not those of the head's shelter, which runs nothing."""

@@ -54,10 +54,10 @@ async def main(metadata: dict[str, str], kind: type[Nanny] | type[Worker] = Last
     if server:
         preemption.watch(server, lambda: loop.call_soon_threadsafe(preempted.set))
     found = await find_head(connection.connection_url(metadata))
-    shapes = worker_shapes(*_machine(metadata), metadata.get("dask-shape", workload))
+    shapes = _shapes(metadata)
     name = metadata["name"]
     names = [name] if len(shapes) == 1 else [f"{name}-{number}" for number in range(len(shapes))]
-    wanted = zip(names, shapes, strict=True)
+    wanted = zip(names, shapes, ports(metadata), strict=True)
     async with contextlib.AsyncExitStack() as running:
         starting = (running.enter_async_context(_worker(kind, metadata, found, *each)) for each in wanted)
         workers = await asyncio.gather(*starting)
@@ -72,7 +72,12 @@ async def main(metadata: dict[str, str], kind: type[Nanny] | type[Worker] = Last
 
 @contextlib.asynccontextmanager
 async def _worker(
-    kind: type[Nanny] | type[Worker], metadata: dict[str, str], found: dict[str, str], name: str, shape: WorkerShape
+    kind: type[Nanny] | type[Worker],
+    metadata: dict[str, str],
+    found: dict[str, str],
+    name: str,
+    shape: WorkerShape,
+    port: int,
 ) -> AsyncIterator[Nanny | Worker]:
     """Give a worker that is registered, for which a dead predecessor of its name may have to be forgotten."""
     deadline = time.monotonic() + FORGOTTEN
@@ -88,7 +93,7 @@ async def _worker(
                 local_directory=metadata.get("dask-local-directory") or os.environ.get("WORKER_SPACE"),
                 data=(spill_to, {"memory_limit": shape.memory}),
                 dashboard=False,
-                dashboard_address="127.0.0.1:0",  # its metrics, which Dask serves to all who reach the machine
+                dashboard_address=f"127.0.0.1:{port}",  # its metrics, which Dask serves to all who reach the machine
             )
             break
         except RuntimeError:
@@ -117,6 +122,16 @@ async def _answers(found: dict[str, str]) -> bool:
             await scheduler.echo(data=1)
             return True
     return False
+
+
+def ports(metadata: dict[str, str]) -> list[int]:
+    """Return on which ports the metrics of a machine's workers are; 0 is any, for machines that share loopback."""
+    first = int(metadata.get("dask-worker-port", settings.WORKER_PORT))
+    return [first and first + number for number in range(len(_shapes(metadata)))]
+
+
+def _shapes(metadata: dict[str, str]) -> tuple[WorkerShape, ...]:
+    return worker_shapes(*_machine(metadata), metadata.get("dask-shape", metadata.get("dask-workload", "")))
 
 
 def _works(worker: Nanny | Worker) -> bool:

@@ -38,6 +38,7 @@ def in_container(metadata: dict[str, str]) -> dict[str, str]:
         "dask-memory": str((mib << 20) + SYSTEM_MEMORY),
         "dask-shape": "interactive",  # one worker, whatever the workload
         "dask-local-directory": os.getcwd(),
+        "dask-worker-port": "0",  # its machine may have another
     }
 
 

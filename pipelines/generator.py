@@ -18,6 +18,7 @@ from ..clusters.environment import Environment, kernel_environment, notebook_env
 from ..clusters.errors import NotebookError
 from ..clusters.fields import shown
 from ..clusters.prices import as_of
+from ..clusters.reporting import monitoring_metadata
 from ..clusters.spec import ClusterSpec
 from ..clusters.spending import listed
 from .edit import with_cluster
@@ -247,7 +248,7 @@ def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) ->
     if spec.autoscaling:
         cluster["config"]["autoscaling_config"]["policy_uri"] = policy_uri(spec, project or PROJECT, region_said)
     if environment and not spec.staging.startswith("file://"):
-        told = {"dask-environment": environment_folder(spec, environment)}
+        told = {"dask-environment": environment_folder(spec, environment)} | monitoring_metadata(project)
         cluster["config"]["gce_cluster_config"]["metadata"] |= told
     price = listed(spec)
     labels = cluster["labels"] | {"owner": _label(job.owner), "notebook": _label(stem)}

@@ -59,6 +59,7 @@ class Nodes:
             "dataproc-cluster-uuid": self.uuid,
             "dask-scheduler-port": "0",
             "dask-dashboard-port": "0",
+            "dask-worker-port": "0",
             "dask-local-directory": str(self.folder / f"scratch-{name}"),
         } | dict(attributes)
         file = self.folder / f"{name}.json"

@@ -36,6 +36,7 @@ class Head:
             "dataproc-cluster-name": "c",
             "dask-scheduler-port": "0",
             "dask-dashboard-port": "0",
+            "dask-worker-port": "0",
             "dask-workers": "2",
             "dask-queue": "batch",
             "dask-container-vcores": "1",

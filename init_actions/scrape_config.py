@@ -1,0 +1,79 @@
+"""Prints what the Ops Agent of this node has to scrape for Google Cloud Managed Service for Prometheus, if anything.
+
+The form is that of Google's guide to the agent's Prometheus receiver; no agent has read it yet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from . import settings
+from .dashboard import LOOPBACK
+from .metadata import read_metadata
+from .metric_names import DASK
+from .worker import ports
+
+INTERVAL = "30s"
+OF_HEAD = [
+    {"source_labels": ["cluster"], "regex": "(.+)", "target_label": "dask_cluster"},
+    {"regex": "cluster", "action": "labeldrop"},
+]
+"""Google's resource prometheus_target has a label ``cluster`` of its own: ours is ``dask_cluster`` there."""
+OF_WORKERS = [
+    {
+        "source_labels": ["__name__"],
+        "regex": "|".join(metric.name for metric in DASK if "worker" in metric.labels),
+        "action": "drop",
+    }
+]
+"""What the head says of all workers, and what nobody wants twice."""
+
+
+def scrape_config(head: bool, workers: list[int]) -> dict[str, Any]:
+    """Return the agent's configuration.
+
+    Parameters
+    ----------
+    head : bool
+        Whether the head is on this node.
+    workers : list of int
+        Ports of its workers' metrics.
+    """
+    jobs = [_job("dask-head", [settings.DASHBOARD_PORT], OF_HEAD)] if head else []
+    jobs += [_job("dask-worker", workers, OF_WORKERS)] if workers else []
+    return {
+        "metrics": {
+            "receivers": {"dask": {"type": "prometheus", "config": {"scrape_configs": jobs}}},
+            "service": {"pipelines": {"dask": {"receivers": ["dask"]}}},
+        }
+    }
+
+
+def _job(name: str, ports: list[int], relabel: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "job_name": name,
+        "scrape_interval": INTERVAL,
+        "metrics_path": "/metrics",
+        "static_configs": [{"targets": [f"{LOOPBACK}:{port}" for port in ports]}],
+        "metric_relabel_configs": relabel,
+    }
+
+
+def of_node(metadata: dict[str, str]) -> str:
+    """Return the configuration for the node of ``metadata`` as YAML; nothing for one of YARN's containers.
+
+    Their ports are not known before they run: the head says what there is to say of them.
+    """
+    head = metadata["dataproc-role"] == "Master"
+    single = metadata.get("dataproc-worker-count") == "0"
+    has_workers = single or not (head or metadata.get("dask-runtime") == "yarn")
+    if not head and not has_workers:
+        return ""
+    text = yaml.safe_dump(scrape_config(head, ports(metadata) if has_workers else []), sort_keys=False)
+    return f"# Of dask-dataproc: written anew by install-dask.sh.\n{text}"
+
+
+if __name__ == "__main__":
+    print(of_node(read_metadata()), end="")  # noqa: T201
