@@ -1,0 +1,95 @@
+"""Prometheus' rules: promtool has each alert fire, resolve, and say nothing at its bound."""
+
+from __future__ import annotations
+
+import yaml
+
+from dask_dataproc.clusters.budget import LEVELS
+from dask_dataproc.clusters.config import LEASE_BOUNDS
+from dask_dataproc.clusters.lease import RENEWALS
+from dask_dataproc.init_actions.settings import DASK
+
+from .conftest import MONITORING, ROOT
+
+RULES, TESTS = sorted(MONITORING.glob("rules/*.yaml")), sorted(MONITORING.glob("rules/tests/*.yaml"))
+
+
+def cases_of(alert: str) -> list[list]:
+    """The alerts that are expected of ``alert``, each time that it is asked for in a promtool test."""
+    tests = (test for file in TESTS for test in yaml.safe_load(file.read_text())["tests"])
+    return [case["exp_alerts"] for test in tests for case in test["alert_rule_test"] if case["alertname"] == alert]
+
+
+def test_the_rules_are_what_prometheus_reads(promtool):
+    assert promtool("check", "rules", *RULES).count("SUCCESS") == len(RULES)
+
+
+def test_the_alerts_fire_and_resolve_as_the_tests_of_promtool_say(promtool):
+    assert promtool("test", "rules", *TESTS).count("SUCCESS") == len(TESTS)
+
+
+def test_every_alert_is_seen_to_fire_and_to_be_silent(generate, source):
+    for alert in generate.alerts(source):
+        cases = cases_of(alert["alert"])
+        assert any(cases), f"{alert['alert']} never fires"
+        assert [] in cases, f"{alert['alert']} is never silent"
+
+
+def test_a_bound_that_is_moved_is_noticed(promtool, generate, source, tmp_path):
+    """Each tests file fails for each of its bounds if that were a hundredth higher or lower."""
+    for group in source["groups"]:
+        for number, alert in enumerate(group["alerts"]):
+            if "bound" not in alert or group["name"] == "jobs":
+                continue
+            for factor in (0.99, 1.02):
+                moved = {"runbook": source["runbook"], "groups": [group | {"alerts": list(group["alerts"])}]}
+                moved["groups"][0]["alerts"][number] = alert | {"bound": round(alert["bound"] * factor, 4)}
+                (tmp_path / f"{group['name']}.yaml").write_text(yaml.safe_dump(generate.rules(moved)[group["name"]]))
+                (tmp_path / "tests").mkdir(exist_ok=True)
+                test = tmp_path / "tests" / f"{group['name']}.yaml"
+                test.write_text((MONITORING / "rules" / "tests" / test.name).read_text())
+                assert "FAILED" in refused(promtool, test), (alert["alert"], factor)
+
+
+def refused(promtool, test) -> str:
+    try:
+        return promtool("test", "rules", test)
+    except AssertionError as error:
+        return str(error)
+
+
+def test_the_files_are_what_the_tables_make(generate, source, boards):
+    made = generate.files(source, boards, generate.DOCUMENT.read_text())
+    assert {path: path.read_text() for path in made} == made, "python infra/monitoring/generate.py"
+    there = {file for kind in ("rules/*.yaml", "policies/*.json", "dashboards/*.json") for file in MONITORING.glob(kind)}
+    assert there == set(made) - {generate.DOCUMENT}
+
+
+def test_every_alert_says_how_grave_it_is_whose_it_is_and_what_to_do(generate, source):
+    runbook = ROOT / source["runbook"]
+    anchors = {f"{source['runbook']}#{line[3:].lower().replace(' ', '-')}" for line in headings(runbook)}
+    for alert in generate.alerts(source):
+        assert alert["severity"] in {"critical", "error", "warning", "info"}
+        assert "{" in alert["summary"], alert["alert"]
+        assert not anchors or alert["runbook"] in anchors, alert["alert"]
+
+
+def headings(document) -> list[str]:
+    return [line for line in document.read_text().splitlines() if line.startswith("## ")] if document.exists() else []
+
+
+def test_the_bounds_are_those_of_the_program(generate, source):
+    by_name = {alert["alert"]: alert for alert in generate.alerts(source)}
+    levels = {share for share, _ in LEVELS if share < 1}
+    assert {alert["bound"] for name, alert in by_name.items() if name.startswith("UserSpending")} == levels
+    assert by_name["ClusterLeaseEnding"]["bound"] < LEASE_BOUNDS[0] * (1 - 1 / RENEWALS)
+    exhausted = by_name["WorkerMemoryExhausted"]
+    assert exhausted["bound"] == DASK["distributed.worker.memory.pause"]
+    assert str(DASK["distributed.worker.memory.terminate"]) in exhausted["summary"]
+
+
+def test_a_quicker_pace_shortens_how_long_and_how_far_back_but_no_bound(generate, source):
+    (slow, *_), (quick, *_) = (generate.rules(source, pace)["health"]["groups"][0]["rules"] for pace in (1, 120))
+    assert (slow["for"], quick["for"]) == ("2m", "1000ms")
+    assert "[10m]" in slow["expr"]
+    assert "[5000ms]" in quick["expr"]
