@@ -123,7 +123,7 @@ def test_the_cluster_of_a_dashboard_is_chosen_by_the_label_that_queries_have(gen
 @pytest.mark.parametrize("file", CHANNELS, ids=lambda file: file.stem)
 def test_a_channel_is_one_of_the_api_and_holds_the_name_of_its_secret_only(file):
     channel = read(file, NotificationChannel)
-    assert channel.type == file.stem
+    assert channel.type_ == file.stem
     assert set(channel.labels) <= {"email_address", "channel_name"}
     assert set(channel.user_labels) <= {"secret", "secret-for"}
     assert bool(channel.user_labels) == (file.stem != "email")
