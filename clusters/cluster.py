@@ -191,7 +191,7 @@ class DataprocCluster(RisingCluster):
             return
         unclosed.forget(self)
         if how != "leave":
-            await to_its_end(self._keep_run())
+            await to_its_end(asyncio.gather(self._keep_run(), self._last_words()))
         ending = self._tenure.end(how, keep=self.keep)
         both = asyncio.gather(ending, self._disconnect(), return_exceptions=True)  # neither may cut the other short
         try:

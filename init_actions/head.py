@@ -80,7 +80,8 @@ class Head(Scheduler):
         self.used, self.words = Usage(), Told()
         self.snapshots: Snapshots | None = None
         self._wanted = wanted
-        asked = (self.idle_seconds, self.usage, self.overview, self.resize, self.adapt, self.workers_state, self.told)
+        asked = (self.idle_seconds, self.usage, self.overview, self.resize, self.adapt, self.workers_state)
+        asked += self.told, self.last_words
         self.handlers |= {handler.__name__: handler for handler in asked}
 
     def idle_seconds(self) -> float:
@@ -143,6 +144,13 @@ class Head(Scheduler):
     def told(self, said: dict[str, Any]) -> None:
         """Take note of what only who holds the cluster knows: see `Told.take`."""
         self.words.take(said, time.monotonic())
+        if self.snapshots is not None:
+            self.snapshots.due()
+
+    async def last_words(self) -> None:
+        """Have the metrics known that there are: who asks is about to delete the cluster."""
+        if self.snapshots is not None:
+            await self.snapshots.last()
 
     def adapt(self, minimum: int, maximum: int, options: dict[str, Any]) -> None:
         """Adapt the number of workers from now on, as far as that is the head's to do."""

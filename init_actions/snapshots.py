@@ -14,7 +14,7 @@ from .histogram import Histogram
 from .samples import Sample, snapshot, snapshot_url
 
 EVERY = 300.0
-"""Seconds between two snapshots: what a power cut takes of a cluster's account at most."""
+"""Seconds until a snapshot is written though nobody has told the head anything."""
 LAST = 20.0
 """Seconds that the last one may take: the machine's power goes soon."""
 log = logging.getLogger("distributed.snapshots")
@@ -35,26 +35,34 @@ class Snapshots:
         self._figures, self._histograms = figures, histograms
         self._url = snapshot_url(metadata["dask-staging"], figures.cluster, metadata["dataproc-cluster-uuid"])
         self._monitoring = metadata.get("dask-monitoring", "")
+        self._due, self._writing = asyncio.Event(), asyncio.Lock()
 
     async def keep(self) -> None:
-        """Write one now and then, until cancelled."""
+        """Write one now, whenever one is `due`, and now and then, until cancelled: what has no end has these."""
         while True:
-            await asyncio.sleep(EVERY)
-            await self._written(list(self._figures.samples()), ended=False)
+            self._due.clear()
+            await self._written(ended=False)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await self._due.wait()
+
+    def due(self) -> None:
+        """Have one written soon: there is something new to say."""
+        self._due.set()
 
     async def last(self) -> None:
         """Write the last one, and where that is configured have Cloud Monitoring know it; whatever fails is logged."""
-        samples = list(self._figures.samples())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST):
-                await asyncio.gather(self._written(samples, ended=True), self._pushed(samples))
+                await asyncio.gather(self._written(ended=True), self._pushed(list(self._figures.samples())))
 
-    async def _written(self, samples: list[Sample], *, ended: bool) -> None:
+    async def _written(self, *, ended: bool) -> None:
         tasks = {name: {"buckets": each.buckets(), "sum": each.total} for name, each in self._histograms.items()}
         about, used = (self._figures.cluster, self._figures.owner), self._figures.head.usage()
-        said = snapshot(*about, samples, time.time(), ended=ended, used=used, tasks=tasks)
+        said = snapshot(*about, self._figures.samples(), time.time(), ended=ended, used=used, tasks=tasks)
         try:
-            await asyncio.to_thread(connection.publish, self._url, said)
+            async with self._writing:
+                await asyncio.to_thread(connection.publish, self._url, said)
         except Exception:  # each file system has its own errors
             log.exception("the metrics could not be written to %s", self._url)
 

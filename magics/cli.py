@@ -21,6 +21,7 @@ HOMES = {
     "status": "look_verbs",
     "cost": "money_verbs",
     "quota": "money_verbs",
+    "metrics": "metrics_verbs",
     "prices": "price_verbs",
     "logs": "look_verbs",
     "dashboard": "look_verbs",

@@ -96,6 +96,16 @@ def package(front: Front, dags: Path) -> None:
 
 
 @composer.command()
+@click.argument("plugins", type=FOLDER, metavar="PLUGINS")
+@pass_front
+def plugin(front: Front, plugins: Path) -> None:
+    """Write the file into PLUGINS that has every run's metrics in Cloud Monitoring: docs/monitoring.md."""
+    from ..pipelines.composer.begin import write_plugin
+
+    front.result(str(write_plugin(plugins)))
+
+
+@composer.command()
 @click.argument("dags", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("url", metavar="gs://BUCKET/dags")
 @click.option("--commit", required=True, metavar="SHA", help="The commit that DAGS is of.")

@@ -14,6 +14,7 @@ from .environment import OPEN
 from .workflow import AIRFLOW, PYTHON, WORKFLOW, workflow_text
 
 FILES = Path(__file__).with_name("files")
+PLUGIN = "dask_dataproc_metrics.py"
 
 
 def begin(folder: Path) -> Path:
@@ -58,4 +59,15 @@ def write_workflow(folder: Path, airflow: str = AIRFLOW, python: str = PYTHON) -
     path = folder / ".github" / "workflows" / WORKFLOW
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_plugin(folder: Path) -> Path:
+    """Write the plugin that has a Composer's runs in Cloud Monitoring into ``folder``, and return its path.
+
+    An earlier one is written over.
+    """
+    path = folder / PLUGIN
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text((FILES / PLUGIN).read_text(encoding="utf-8"), encoding="utf-8")
     return path
