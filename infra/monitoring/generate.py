@@ -146,6 +146,7 @@ def _policy(alert: dict[str, Any]) -> dict[str, Any]:
         "evaluationInterval": f"{EVERY}s",
         "ruleGroup": f"dask-{alert['group']}",
         "alertRule": alert["alert"],
+        "disableMetricValidation": True,  # a project in which no cluster has been has none of the metrics
     }
     level = {} if alert["severity"] == "info" else {"severity": alert["severity"].upper()}
     return level | {
