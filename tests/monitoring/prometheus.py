@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import socket
 import subprocess
@@ -19,22 +20,10 @@ EVERY = "250ms"
 
 
 class Prometheus:
-    """One that runs.
+    """One that runs, at ``port`` of loopback."""
 
-    Parameters
-    ----------
-    port : int
-        Of loopback.
-    folder : Path
-        With its targets.
-    """
-
-    def __init__(self, port: int, folder: Path):
-        self.address, self._targets = f"http://127.0.0.1:{port}", folder / "targets.json"
-
-    def scrape(self, job: str, address: str, **labels: str) -> None:
-        """Scrape ``address``, host:port, from now on, as the first and only one of ``job``."""
-        self._targets.write_text(json.dumps([{"targets": [address], "labels": {"job": job} | labels}]))
+    def __init__(self, port: int):
+        self.address = f"http://127.0.0.1:{port}"
 
     def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
         """The labels and values that a query has now."""
@@ -60,12 +49,19 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def running(program: Path, folder: Path, rules: dict[str, Any], until: Callable[..., Any]) -> Iterator[Prometheus]:
-    """Give a Prometheus that has read ``rules``, files by their names, and end it."""
-    for name, made in rules.items():
+def running(
+    program: Path,
+    folder: Path,
+    scraped: list[dict[str, Any]],
+    until: Callable[..., Any],
+    rules: dict[str, Any] | None = None,
+) -> Iterator[Prometheus]:
+    """Give a Prometheus that has what to scrape and ``rules``, files by their names, and end it."""
+    for name, made in (rules or {}).items():
         (folder / f"{name}.rules.yaml").write_text(yaml.safe_dump(made))
-    (folder / "targets.json").write_text("[]")
-    (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration(folder)))
+    paces = {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": EVERY}
+    read = {"global": paces, "rule_files": [str(folder / "*.rules.yaml")], "scrape_configs": scraped}
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(read))
     port = free_port()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -79,7 +75,7 @@ def running(program: Path, folder: Path, rules: dict[str, Any], until: Callable[
             stderr=log,
         )
     try:
-        made = Prometheus(port, folder)
+        made = Prometheus(port)
         until(lambda: process.poll() is not None or made.ready())
         assert process.poll() is None, (folder / "log").read_text()
         yield made
@@ -88,14 +84,22 @@ def running(program: Path, folder: Path, rules: dict[str, Any], until: Callable[
         process.wait(timeout=30)
 
 
-def configuration(folder: Path) -> dict[str, Any]:
-    """What it reads: a scraped label wins over the target's, as docs/alerts.md has it."""
-    found = [{"files": [str(folder / "targets.json")], "refresh_interval": "1s"}]
-    return {
-        "global": {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": EVERY},
-        "rule_files": [str(folder / "*.rules.yaml")],
-        "scrape_configs": [{"job_name": "dask", "honor_labels": True, "file_sd_configs": found}],
-    }
+def of_ones_own(address: str, cluster: str) -> list[dict[str, Any]]:
+    """What a Prometheus of one's own scrapes, as docs/monitoring.md has it."""
+    targets = [{"targets": [address], "labels": {"cluster": cluster}}]
+    return [{"job_name": "dask-head", "honor_labels": True, "static_configs": targets}]
+
+
+def of_the_agent(placed: dict[str, Any], address: str) -> list[dict[str, Any]]:
+    """What the Ops Agent makes of the configuration that it is ``placed``: it adds labels to each target, its own win.
+
+    Source: ``confgenerator/prometheus.go`` and ``confgenerator/resourcedetector`` of GoogleCloudPlatform/ops-agent.
+    """
+    (job,) = copy.deepcopy(placed)["metrics"]["receivers"]["dask"]["config"]["scrape_configs"]
+    (targets,) = job["static_configs"]
+    targets["targets"] = [address]
+    targets["labels"] |= {"cluster": "__gce__", "namespace": "1/master", "location": "us-central1-a"}
+    return [job | {"scrape_interval": EVERY, "scrape_timeout": EVERY}]
 
 
 def free_port() -> int:

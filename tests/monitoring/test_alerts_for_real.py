@@ -1,4 +1,4 @@
-"""Three alerts for real: a Prometheus scrapes a cluster that loses a worker, fills its memory, and costs too much.
+"""Alerts for real: a Prometheus scrapes a cluster that loses a worker, fills its memory, and costs too much.
 
 Its rules are those of infra/monitoring, at a pace of 120: what they wait minutes for, takes half a second each.
 """
@@ -14,8 +14,11 @@ import pytest
 
 from dask_dataproc import DataprocCluster
 from dask_dataproc.clusters import reporting
+from dask_dataproc.init_actions.scrape_config import LABEL, scrape_config
 
-from .prometheus import running
+from .conftest import MONITORING
+from .prometheus import of_ones_own, of_the_agent, running
+from .queries import queries_of
 
 PACE = 120
 NAME = "watched"
@@ -33,15 +36,22 @@ def laptop_of_all(new_laptop):
 
 @pytest.fixture(scope="module")
 def cluster(laptop_of_all):
-    with DataprocCluster(name=NAME, n_workers=2) as running:
+    """One whose workers may have a gibibyte each: a test fills it."""
+    with DataprocCluster(name=NAME, n_workers=2, worker_machine="e2-highcpu-2") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def prometheus(cluster, laptop_of_all, prometheus_program, generate, source, tmp_path_factory):
-    folder, rules = tmp_path_factory.mktemp("prometheus"), generate.rules(source, PACE)
-    with running(prometheus_program("prometheus"), folder, rules, laptop_of_all.until) as prometheus:
-        prometheus.scrape("dask-head", urlsplit(cluster.dashboard.here).netloc, cluster=NAME)
+def address(cluster) -> str:
+    """Where its head's metrics are."""
+    return urlsplit(cluster.dashboard.here).netloc
+
+
+@pytest.fixture(scope="module")
+def prometheus(address, laptop_of_all, prometheus_program, generate, source, tmp_path_factory):
+    program, folder = prometheus_program("prometheus"), tmp_path_factory.mktemp("prometheus")
+    scraped, rules = of_ones_own(address, NAME), generate.rules(source, PACE)
+    with running(program, folder, scraped, laptop_of_all.until, rules) as prometheus:
         laptop_of_all.until(lambda: prometheus.query("dask_dataproc_workers"))
         yield prometheus
 
@@ -107,3 +117,24 @@ def test_a_budget_that_is_crossed_fires_and_resolves_when_less_is_spent(promethe
         assert not prometheus.firing("UserSpending95")
         cluster.scale(2)
         laptop_of_all.until(lambda: not (prometheus.firing("UserSpending80") or prometheus.firing("UserSpending90")))
+
+
+def test_the_dashboards_find_what_the_ops_agent_has_scraped(
+    cluster, address, laptop_of_all, prometheus_program, tmp_path
+):
+    scraped = of_the_agent(scrape_config(NAME, True, []), address)
+    told = laptop_of_all.until
+    with (
+        dask.config.set({"dataproc.budgets.hourly": 100}),
+        cluster.get_client() as client,
+        running(prometheus_program("prometheus"), tmp_path, scraped, told) as agent,
+    ):
+        client.submit(abs, -1).result()
+        told(lambda: agent.query("rate(dask_task_duration_seconds_count[5m])"))
+        queries = [query for file in MONITORING.glob("dashboards/*.json") for query in queries_of(file)]
+        scraped_ones = [query for query in queries if "_googleapis_com:" not in query]
+        assert len(scraped_ones) > 20
+        for query in scraped_ones:
+            asked = query.replace("${Cluster}", f'{LABEL}="{NAME}"')
+            told(lambda asked=asked: agent.query(asked))
+        assert {labels[LABEL] for labels, _ in agent.query(f'{{{LABEL}=~".+"}}')} == {NAME}

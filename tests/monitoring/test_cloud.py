@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from dask_dataproc.clusters.metric_names import BY_NAME, COMPOSER, custom_type
 
 from .conftest import MONITORING
+from .queries import names_in, queries_of
 
 POLICIES, BOARDS = sorted(MONITORING.glob("policies/*.json")), sorted(MONITORING.glob("dashboards/*.json"))
 CHANNELS = sorted(MONITORING.glob("channels/*.json"))
@@ -22,9 +23,6 @@ OTHERS = {
     "dataproc_googleapis_com:cluster_operation_failed_count",
 }
 """Metrics that are not ours: Prometheus' own, Composer's and Dataproc's."""
-WORDS = re.compile(r"\b(?:by|on|without) \([^)]*\)|\"[^\"]*\"|\$\{\w+\}|\[\w+\]")
-NAMES = re.compile(r"[a-z_]+:?[a-z_]+(?=[\s{\[)<>=/]|$)(?!\s*\()")
-OPERATORS = {"and", "or", "unless", "offset", "bool", "by"}
 
 
 def in_promql(kind: str) -> str:
@@ -36,20 +34,14 @@ def in_promql(kind: str) -> str:
 KNOWN = {
     *OTHERS,
     *(name for name, metric in BY_NAME.items() if metric.kind != "histogram"),
-    *(f"{name}_{part}" for name, metric in BY_NAME.items() if metric.kind == "histogram" for part in ("count", "bucket")),
+    *(
+        f"{name}_{part}"
+        for name, metric in BY_NAME.items()
+        if metric.kind == "histogram"
+        for part in ("count", "bucket")
+    ),
     *(in_promql(custom_type(name)) for name in (*BY_NAME, *(metric.name for metric in COMPOSER))),
 }
-
-
-def names_in(query: str) -> set[str]:
-    """The names of metrics in a query; labels, texts and durations are put aside."""
-    return {name for name in NAMES.findall(re.sub(r"{[^}]*}", "", WORDS.sub("", query))) if name not in OPERATORS}
-
-
-def queries_of(message) -> list[str]:
-    """Every query of a policy or dashboard, wherever it stands."""
-    text = json.dumps(json_format.MessageToDict(message))
-    return [json.loads(found) for found in re.findall(r"\"(?:prometheusQuery|query)\": (\"(?:[^\"\\]|\\.)*\")", text)]
 
 
 def read(file, kind):
@@ -57,7 +49,9 @@ def read(file, kind):
 
 
 def test_names_are_found_in_queries():
-    query = 'sum by (dask_cluster) (increase(a_b_com:c_total{x="y"}[5m])) / on (user) foo_bar > 0.9 and max(up{${C}}) == 1'
+    query = (
+        'sum by (dask_cluster) (increase(a_b_com:c_total{x="y"}[5m])) / on (user) foo_bar > 0.9 and max(up{${C}}) == 1'
+    )
     assert names_in(query) == {"a_b_com:c_total", "foo_bar", "up"}
 
 
@@ -85,7 +79,7 @@ def test_what_a_policy_says_of_its_result_the_result_has(file):
 @pytest.mark.parametrize("file", BOARDS, ids=lambda file: file.stem)
 def test_a_dashboard_is_one_of_the_api_and_speaks_of_metrics_that_there_are(file):
     board = read(file, Dashboard)
-    queries = queries_of(board)
+    queries = queries_of(file)
     assert len(queries) >= len(board.mosaic_layout.tiles) - 1  # the list of open alerts asks nothing
     for query in queries:
         assert names_in(query)
@@ -104,7 +98,7 @@ def test_the_tiles_of_a_dashboard_lie_side_by_side(file):
 
 
 def test_the_dashboards_show_every_metric_of_a_cluster_and_of_composer():
-    shown = {name for file in BOARDS for query in queries_of(read(file, Dashboard)) for name in names_in(query)}
+    shown = {name for file in BOARDS for query in queries_of(file) for name in names_in(query)}
     ours = {name for name, metric in BY_NAME.items() if metric.kind != "histogram"} - {
         "dask_dataproc_creations_total",
         "dask_dataproc_busy",
@@ -117,7 +111,7 @@ def test_the_cluster_of_a_dashboard_is_chosen_by_the_label_that_queries_have(gen
     board = read(MONITORING / "dashboards" / "cluster.json", Dashboard)
     (choice,) = board.dashboard_filters
     assert (choice.label_key, choice.template_variable) == (generate.OF_SCRAPER, "Cluster")
-    assert all("{${Cluster}}" in query for query in queries_of(board))
+    assert all("{${Cluster}}" in query for query in queries_of(MONITORING / "dashboards" / "cluster.json"))
 
 
 @pytest.mark.parametrize("file", CHANNELS, ids=lambda file: file.stem)

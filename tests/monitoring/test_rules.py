@@ -10,6 +10,7 @@ import yaml
 from dask_dataproc.clusters.budget import LEVELS
 from dask_dataproc.clusters.config import LEASE_BOUNDS
 from dask_dataproc.clusters.lease import RENEWALS
+from dask_dataproc.init_actions import scrape_config
 from dask_dataproc.init_actions.settings import DASK
 
 from .conftest import MONITORING, ROOT
@@ -61,7 +62,9 @@ def write_with_bound(generate, source, alert, bound: float, folder) -> None:
 def test_the_files_are_what_the_tables_make(generate, source, boards):
     made = generate.files(source, boards, generate.DOCUMENT.read_text())
     assert {path: path.read_text() for path in made} == made, "python infra/monitoring/generate.py"
-    there = {file for kind in ("rules/*.yaml", "policies/*.json", "dashboards/*.json") for file in MONITORING.glob(kind)}
+    there = {
+        file for kind in ("rules/*.yaml", "policies/*.json", "dashboards/*.json") for file in MONITORING.glob(kind)
+    }
     assert there == set(made) - {generate.DOCUMENT}
 
 
@@ -86,6 +89,10 @@ def test_the_bounds_are_those_of_the_program(generate, source):
     exhausted = by_name["WorkerMemoryExhausted"]
     assert exhausted["bound"] == DASK["distributed.worker.memory.pause"]
     assert str(DASK["distributed.worker.memory.terminate"]) in exhausted["summary"]
+
+
+def test_the_cloud_groups_by_the_label_that_the_ops_agent_is_told_to_put_on(generate):
+    assert generate.OF_SCRAPER == scrape_config.LABEL
 
 
 def test_a_quicker_pace_shortens_how_long_and_how_far_back_but_no_bound(generate, source):
