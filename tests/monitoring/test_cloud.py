@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from google.cloud.monitoring_dashboard_v1 import Dashboard
@@ -12,7 +16,7 @@ from google.protobuf import json_format
 
 from dask_dataproc.clusters.metric_names import BY_NAME, COMPOSER, custom_type
 
-from .conftest import MONITORING
+from .conftest import MONITORING, ROOT
 from .queries import names_in, queries_of
 
 POLICIES, BOARDS = sorted(MONITORING.glob("policies/*.json")), sorted(MONITORING.glob("dashboards/*.json"))
@@ -121,3 +125,30 @@ def test_a_channel_is_one_of_the_api_and_holds_the_name_of_its_secret_only(file)
     assert set(channel.labels) <= {"email_address", "channel_name"}
     assert set(channel.user_labels) <= {"secret", "secret-for"}
     assert bool(channel.user_labels) == (file.stem != "email")
+
+
+def test_the_commands_of_the_document_install_all_of_it_and_show_no_secret(tmp_path):
+    (block,) = re.findall(
+        r"^    cd infra/monitoring\n(?:    .*\n)+", (ROOT / "docs" / "alerts.md").read_text(), re.MULTILINE
+    )
+    shutil.copy(Path(__file__).with_name("gcloud"), tmp_path)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    asked = (tmp_path / "asked").read_text()
+    assert "key-of" not in asked
+    policies = re.findall(
+        r"^monitoring policies create --policy-from-file=(\S+) .*=((?:channels/\d+,?){3})$", asked, re.MULTILINE
+    )
+    assert sorted(file for file, _ in policies) == [f"policies/{file.name}" for file in POLICIES]
+    assert asked.count("monitoring dashboards create") == len(BOARDS)
+    given = (tmp_path / "channels").read_text()
+    assert '"auth_token": "key-of-dask-alerts-slack"' in given
+    assert '"service_key": "key-of-dask-alerts-pagerduty"' in given
