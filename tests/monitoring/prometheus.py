@@ -1,4 +1,4 @@
-"""A Prometheus of a test's own: it scrapes what it is told to, four times a second, and is asked through its API."""
+"""A Prometheus of a test's own: it scrapes what it is told to, twice a second, and is asked through its API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-EVERY = "250ms"
+EVERY = "500ms"
 
 
 class Prometheus:
