@@ -27,6 +27,8 @@ ASK_HEAD = 1.0
 
 LAST_WORDS = 2.0
 """Seconds that a head has to say what was done before its cluster ends."""
+LAST_METRICS = 5.0
+"""Seconds that it has to leave its metrics: in staging, perhaps in Cloud Monitoring."""
 
 
 class HeadedCluster(Cluster):
@@ -117,7 +119,7 @@ class HeadedCluster(Cluster):
     async def _last_words(self) -> None:
         """Have the head leave its metrics in staging; they are worth no failure, and no long wait."""
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(LAST_WORDS):
+            async with asyncio.timeout(LAST_METRICS):
                 await self._head.last_words()
 
     async def _disconnect(self) -> None:

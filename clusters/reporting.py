@@ -1,4 +1,4 @@
-"""What only the client knows of a cluster: told to its head, or left in staging when there is none that could say it."""
+"""What only the client knows of a cluster: told to its head, or left in staging where no head came up."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def _report(spec: ClusterSpec, request: str, reason: str, phases: list[Phase]) -
     now, samples = time.time(), failure_samples(spec, reason, phases)
     said = json.dumps(snapshot(spec.name, spec.labels.get(OWNER, ""), samples, now, ended=True)).encode()
     store.update(snapshot_url(spec.staging, spec.name, request), lambda _: said, LIMIT)
-    if told := monitoring_metadata(spec.project):
-        cloud_monitoring.write(*told.values(), samples, now)
+    if monitoring_metadata(spec.project):
+        cloud_monitoring.write(spec.project, samples, now)
 
 
 def _reason(error: BaseException) -> str:

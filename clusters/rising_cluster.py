@@ -11,7 +11,7 @@ from distributed.core import Status
 from tornado import netutil
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
-from . import unclosed
+from . import reporting, unclosed
 from .adaptive import resume
 from .alternatives import in_turn
 from .booking import Booking
@@ -20,7 +20,6 @@ from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
 from .living_cluster import LivingCluster
 from .phases import Phases
 from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
-from . import reporting
 from .service import Service
 from .spec import ClusterSpec
 from .sync import interpreter_ends

@@ -71,4 +71,3 @@ def _client() -> Any:
 
     channel = grpc.insecure_channel(host, options=[("grpc.enable_http_proxy", 0)])
     return MetricServiceClient(transport=MetricServiceGrpcTransport(channel=channel))
-

@@ -1,4 +1,4 @@
-"""What a head can say in figures of its scheduler and its cluster: nothing is kept for that, it is counted when asked."""
+"""What a head can say in figures of its scheduler and its cluster: counted when it is asked, kept nowhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The metrics that nodes export: name, kind, unit, labels and what each says. Pure; one place for all who speak of them.
+"""The metrics that nodes export: name, kind, unit, labels, and what each says; for all who speak of them. Pure.
 
-Who exports them is `metrics.py` and `worker_metrics.py` here; rules, dashboards and documents are held to this table.
+Those who export them are `figures.py` and `worker_metrics.py`; rules, dashboards and documents are held to this table.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ OURS = (
     _ours("cost_usd_per_hour", "gauge", "USD/h", "List price of the cluster at its present size"),
     _ours("cost_usd_total", "counter", "USD", "What the cluster has cost so far at list prices"),
     _ours("utilization", "gauge", "1", "CPU of all workers, share of their threads"),
-    _ours("user_spending_usd", "gauge", "USD", "What the owner spends: an hour now, this month so far", "user", "period"),
+    _ours(
+        "user_spending_usd", "gauge", "USD", "What the owner spends: an hour now, this month so far", "user", "period"
+    ),
     _ours("user_budget_usd", "gauge", "USD", "What the owner may spend", "user", "period"),
     _ours("workers", "gauge", "1", "Machines or containers with a worker that has registered"),
     _ours("workers_wanted", "gauge", "1", "Machines or containers there are to be"),

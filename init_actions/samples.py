@@ -35,7 +35,9 @@ def snapshots_folder(staging: str) -> str:
     return f"{staging.rstrip('/')}/metrics"
 
 
-def snapshot(cluster: str, owner: str, samples: Iterable[Sample], at: float, *, ended: bool, **more: Any) -> dict[str, Any]:
+def snapshot(
+    cluster: str, owner: str, samples: Iterable[Sample], at: float, *, ended: bool, **more: Any
+) -> dict[str, Any]:
     """Return a snapshot as JSON has it.
 
     Parameters

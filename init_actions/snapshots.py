@@ -1,4 +1,4 @@
-"""The head's part in that no cluster is invisible, however short it lived: it leaves its metrics where it had staged."""
+"""The head's part in that no cluster is invisible, however short it lived: it leaves its metrics in staging."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -27,8 +28,12 @@ from google.cloud import dataproc_v1
 from google.cloud.dataproc_v1.services.cluster_controller.transports import ClusterControllerGrpcTransport
 
 from dask_dataproc.clusters.environment import notebook_environment
+from dask_dataproc.pipelines.composer.begin import write_plugin
 from dask_dataproc.pipelines.generator import write_dag
 from dask_dataproc.pipelines.kernel import kernel_name
+
+sys.path.append(str(Path(__file__).parents[1] / "clusters"))
+from monitoring import monitoring  # the tests are no package
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -162,9 +167,11 @@ def until(holds: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
 
 
 class Told:
-    """What notifications arrive on this machine: those of webhooks, and mails."""
+    """What arrives on this machine: what webhooks are told, mails, and points of time series."""
 
     def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self.written, self.monitoring = self._stack.enter_context(monitoring())
         self.posts: list[dict[str, Any]] = []
         self.mails: list[str] = []
         posts, mails = self.posts, self.mails
@@ -201,6 +208,7 @@ class Told:
         for server in self.servers:
             server.shutdown()
             server.server_close()
+        self._stack.close()
 
 
 class Airflow:
@@ -210,6 +218,7 @@ class Airflow:
         self.version, self.folder, self.emulator, self.told = version, folder, emulator, told
         self.python = airflow(version)
         self.kernels = kernels(folder / "jupyter")
+        self.plugins = write_plugin(folder / "plugins").parent
 
     def run(self, scenario: Scenario) -> Outcome:
         """Make the DAG of the scenario's notebook and run it."""
@@ -305,6 +314,9 @@ class Airflow:
             "AIRFLOW__CORE__DAGS_FOLDER": str(file.parent),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.plugins),
+            "GCP_PROJECT": "local",
+            "MONITORING_EMULATOR_HOST": self.told.monitoring,
             "AIRFLOW__SMTP__SMTP_HOST": "127.0.0.1",
             "AIRFLOW__SMTP__SMTP_PORT": str(self.told.smtp),
             "AIRFLOW__SMTP__SMTP_STARTTLS": "False",

@@ -41,6 +41,25 @@ def test_the_executed_notebook_says_what_the_runs_cluster_cost(runs, version):
     assert document.metadata.papermill.exception is None
 
 
+def test_cloud_monitoring_has_adr_003s_six_of_a_run(runs, version):
+    outcome, written = runs.outcome(version, "succeeds"), runs.told.written
+    (seconds,) = written.of("dag_execution_time", dag_id=outcome.dag, state="success")
+    (creation,) = written.of("cluster_creation_time", dag_id=outcome.dag)
+    assert 0 < creation.value < seconds.value
+    assert [point.value for point in written.of("job_success_rate", dag_id=outcome.dag)] == [1]
+    (cost,) = written.of("cost_per_job", dag_id=outcome.dag)
+    assert 0 < cost.value < 1
+    (used,) = written.of("cluster_utilization", dag_id=outcome.dag)
+    assert 0 < used.value <= 1
+    assert {(point.value >= 0, point.project) for point in written.of("queue_depth")} == {(True, "local")}
+
+
+def test_cloud_monitoring_hears_that_a_run_failed(runs, version):
+    outcome, written = runs.outcome(version, "notebook_fails"), runs.told.written
+    assert [point.value for point in written.of("job_success_rate", dag_id=outcome.dag)] == [0]
+    assert len(written.of("dag_execution_time", dag_id=outcome.dag, state="failed")) == 1
+
+
 def test_parameters_reach_the_notebook_with_equal_value_and_type(runs, version):
     given = runs.outcome(version, "succeeds").report["given"]
     assert given == {name: value for name, value in defaults().items() if name in given}

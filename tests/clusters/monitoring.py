@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import grpc
+from google.api import metric_pb2
 from google.cloud.monitoring_v3 import types
 from google.protobuf import empty_pb2
 
@@ -47,7 +48,7 @@ class Loopback:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Field timeSeries must have 1 to 200 elements.")
         for series in request.time_series:
             (point,) = series.points
-            if series.resource.type != "global" or series.metric_kind != types.metric.ga_metric.MetricDescriptor.MetricKind.GAUGE:
+            if series.resource.type != "global" or series.metric_kind != metric_pb2.MetricDescriptor.GAUGE:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Field timeSeries[0] has an unexpected value.")
             made = Point(
                 series.metric.type,

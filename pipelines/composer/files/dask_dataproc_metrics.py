@@ -51,7 +51,7 @@ class Runs:
     @hookimpl
     def on_dag_run_running(self, dag_run: Any) -> None:
         """Say how long the queue is."""
-        begun(dag_run)
+        later(write_queue_depth)
 
     @hookimpl
     def on_dag_run_success(self, dag_run: Any) -> None:
@@ -74,22 +74,16 @@ class Tasks:
 
 
 @guarded
-def begun(dag_run: Any) -> None:
-    """Write how long the queue is."""
-    later({"queue_depth": queue_depth(dag_run)}, {})
-
-
-@guarded
 def ended(dag_run: Any, state: str) -> None:
     """Write what a run came to."""
     if dag_run.dag_id in OF_COMPOSER:
         return
     of_dag = {"dag_id": dag_run.dag_id}
-    begun(dag_run)
-    later({"job_success_rate": float(state == "success")}, of_dag)
+    later(write_queue_depth)
+    later(write, {"job_success_rate": float(state == "success")}, of_dag)
     if dag_run.start_date and dag_run.end_date:
         seconds = (dag_run.end_date - dag_run.start_date).total_seconds()
-        later({"dag_execution_time": seconds}, {**of_dag, "state": state})
+        later(write, {"dag_execution_time": seconds}, {**of_dag, "state": state})
 
 
 @guarded
@@ -101,9 +95,9 @@ def of_task(task_instance: Any) -> None:
         write({"cluster_creation_time": time.time() - task_instance.start_date.timestamp()}, of_dag)
     elif is_a(task, "DataprocDeleteClusterOperator"):
         left = snapshot(task_instance)
-        costs = [each["value"] for each in left.get("samples", []) if each["name"] == "dask_dataproc_cost_usd_total"]
-        found = {"cost_per_job": costs[0] if costs else None, "cluster_utilization": left.get("used", {}).get("occupancy")}
-        write(found, of_dag)
+        values = {each["name"]: each["value"] for each in left.get("samples", [])}
+        used = left.get("used", {}).get("occupancy")
+        write({"cost_per_job": values.get("dask_dataproc_cost_usd_total"), "cluster_utilization": used}, of_dag)
 
 
 def is_a(task: Any, name: str) -> bool:
@@ -130,27 +124,27 @@ def snapshot(task_instance: Any) -> dict:
     return {}
 
 
-def queue_depth(dag_run: Any) -> float | None:
-    """Return how many tasks of the whole Airflow are scheduled or queued, as the scheduler's own session sees it."""
+def write_queue_depth() -> None:
+    """Write how many tasks of the whole Airflow are scheduled or queued, as its database says.
+
+    In the hook's own thread the session would be the scheduler's, whose transaction is none of ours to end.
+    """
     from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
     from sqlalchemy import func, select
-    from sqlalchemy.orm import object_session
 
-    session = object_session(dag_run)
-    if session is None:
-        return None
-    with session.no_autoflush:
+    with create_session() as session:
         waiting = select(func.count()).where(TaskInstance.state.in_(("scheduled", "queued")))
-        return float(session.scalar(waiting))
+        depth = session.scalar(waiting)
+    write({"queue_depth": float(depth)}, {})
 
 
-def later(values: dict[str, float | None], labels: dict[str, str]) -> None:
-    """Write ``values`` from another thread: the scheduler has other things to do."""
+def later(act: Any, *arguments: Any) -> None:
+    """Have ``act`` called in another thread: the scheduler has other things to do."""
     if not WAITING.acquire(blocking=False):
-        log.warning("Cloud Monitoring does not answer: %s not written", ", ".join(values))
+        log.warning("Cloud Monitoring does not answer: %s is not called", act.__name__)
         return
-    written = writer.submit(guarded(write), values, labels)
-    written.add_done_callback(lambda _: WAITING.release())
+    writer.submit(guarded(act), *arguments).add_done_callback(lambda _: WAITING.release())
 
 
 def write(values: dict[str, float | None], labels: dict[str, str]) -> None:
