@@ -21,9 +21,9 @@ OF_SCRAPER = "dask_cluster"
 WRITTEN = "custom_googleapis_com:"
 """How the metrics begin that we write to Cloud Monitoring ourselves: their label `cluster` stays what it is."""
 EVERY = 30
-"""Seconds between two looks of Cloud Monitoring, and the unit of it."""
+"""Seconds between two evaluations of a policy; Cloud Monitoring allows multiples of 30."""
 AUTO_CLOSE = 1800
-"""Seconds without data after which Cloud Monitoring closes an alert, at least: a deleted cluster says nothing more."""
+"""Seconds without data after which Cloud Monitoring closes an alert, its least: a deleted cluster says nothing more."""
 VALUES = {
     "{value}": ("{{ $value | humanize }}", "${metric.label.value}"),
     "{share}": ("{{ $value | humanizePercentage }}", "${metric.label.value}"),

@@ -104,7 +104,6 @@ def test_the_tiles_of_a_dashboard_lie_side_by_side(file):
 def test_the_dashboards_show_every_metric_of_a_cluster_and_of_composer():
     shown = {name for file in BOARDS for query in queries_of(file) for name in names_in(query)}
     ours = {name for name, metric in BY_NAME.items() if metric.kind != "histogram"} - {
-        "dask_dataproc_creations_total",
         "dask_dataproc_busy",
         "dask_dataproc_creation_failures_total",
     }
