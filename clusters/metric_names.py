@@ -17,6 +17,6 @@ COMPOSER = (
     Metric("cost_per_job", "gauge", "USD", ("dag_id",), "What the run's cluster cost at list prices"),
     Metric("queue_depth", "gauge", "1", (), "Tasks of the whole Airflow that are scheduled or queued"),
 )
-"""ADR-003's, of type ``custom.googleapis.com/dask_dataproc/NAME``, written by the plugin in pipelines/composer/files."""
+"""ADR-003's, of type ``custom.googleapis.com/dask_dataproc/NAME``: of the plugin in pipelines/composer/files."""
 
 __all__ = ["BY_NAME", "COMPOSER", "CUSTOM", "DASK", "OF_CLUSTER", "OURS", "PERIODS", "Metric", "custom_type"]

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -24,6 +25,7 @@ from .exporter import exported
 from .figures import Figures
 from .keys import make_keys
 from .metadata import read_metadata
+from .metric_names import TASK_DURATION
 from .snapshots import Snapshots
 from .told import Told
 from .tolerance import Retries
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 PLOTS_AFTER = 1.0
 """Seconds until a head imports the plots: at first the workers and the first tasks need its interpreter."""
 
-DURATION = "dask_task_duration_seconds"
 DEMAND_EVERY = 0.5
 """Seconds between two words to the emulator about how many workers would be liked."""
 
@@ -52,8 +53,6 @@ async def main(metadata: dict[str, str]) -> None:
     content = {"certificate": certificate, "key": key, "place": _place(metadata)}
     async with _scheduler(metadata, content) as scheduler:
         departures = Departures(scheduler, {"certificate": certificate, "key": key}, metadata)
-        figures, durations = Figures(scheduler, departures, metadata), {DURATION: scheduler.used.durations}
-        scheduler.snapshots = Snapshots(figures, durations, metadata)
         scheduler.add_plugin(Retries())
         scheduler.add_plugin(scheduler.used)
         content["scheduler"] = scheduler.address
@@ -63,9 +62,8 @@ async def main(metadata: dict[str, str]) -> None:
             scheduler.take_containers(metadata)
         notify.ready()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.ensure_future(scheduler.close()))
-        works = _show_dashboard(scheduler), _tell_demand(scheduler), scheduler.snapshots.keep()
-        beside = [asyncio.create_task(work) for work in works]
-        with exported(figures.samples, durations):
+        beside = [asyncio.create_task(work(scheduler)) for work in (_show_dashboard, _tell_demand)]
+        with _measured(scheduler, Figures(scheduler, departures, metadata), metadata):
             await scheduler.finished()
         for task in beside:
             task.cancel()
@@ -187,6 +185,17 @@ def _place(metadata: dict[str, str]) -> str:
     """Return the project and region of the cluster: who sweeps staging knows by it whose the keys are."""
     spec = json.loads(metadata.get("dask-spec", "{}"))
     return f"{spec.get('project', '')}/{metadata.get('dataproc-region', '')}"
+
+
+@contextlib.contextmanager
+def _measured(scheduler: Head, figures: Figures, metadata: dict[str, str]) -> Iterator[None]:
+    """Export the head's metrics and keep snapshots of them, within the block."""
+    histograms = {TASK_DURATION: scheduler.used.durations}
+    scheduler.snapshots = Snapshots(figures, histograms, metadata)
+    keeping = asyncio.create_task(scheduler.snapshots.keep())
+    with exported(figures.samples, histograms):
+        yield
+    keeping.cancel()
 
 
 def _scheduler(metadata: dict[str, str], keys: dict[str, str]) -> Head:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 OF_CLUSTER = ("cluster", "owner")
 """Labels of every metric of ours: the cluster's name, and whose it is."""
+TASK_DURATION = "dask_task_duration_seconds"
 DURATIONS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""Upper bounds of the buckets of `dask_task_duration_seconds`; ADR-002 lets a task run for 300 s."""
+"""Upper bounds of its buckets, seconds; ADR-002 lets a task run for 300 s."""
 
 
 class Metric(NamedTuple):
@@ -42,7 +43,7 @@ def _ours(name: str, kind: str, unit: str, help: str, *more: str) -> Metric:
 
 DASK = (
     Metric("dask_worker_memory_usage", "gauge", "1", ("worker",), "Memory of a worker's process, share of its limit"),
-    Metric("dask_task_duration_seconds", "histogram", "s", (), "How long tasks computed, by the clock"),
+    Metric(TASK_DURATION, "histogram", "s", (), "How long tasks computed, by the clock"),
     Metric("dask_scheduler_queue_length", "gauge", "1", (), "Tasks that could run and that no thread computes yet"),
     Metric("dask_worker_cpu_utilization", "gauge", "1", ("worker",), "CPU of a worker's process, share of its threads"),
 )
