@@ -126,7 +126,7 @@ def test_a_channel_is_one_of_the_api_and_holds_the_name_of_its_secret_only(file)
     assert bool(channel.user_labels) == (file.stem != "email")
 
 
-def test_the_commands_of_the_document_install_all_of_it_and_show_no_secret(tmp_path):
+def test_the_commands_of_the_document_install_all_wake_nobody_for_a_warning_and_show_no_secret(tmp_path):
     (block,) = re.findall(
         r"^    cd infra/monitoring\n(?:    .*\n)+", (ROOT / "docs" / "alerts.md").read_text(), re.MULTILINE
     )
@@ -143,10 +143,13 @@ def test_the_commands_of_the_document_install_all_of_it_and_show_no_secret(tmp_p
     assert ran.returncode == 0, ran.stderr
     asked = (tmp_path / "asked").read_text()
     assert "key-of" not in asked
-    policies = re.findall(
-        r"^monitoring policies create --policy-from-file=(\S+) .*=((?:channels/\d+,?){3})$", asked, re.MULTILINE
+    told = dict(
+        re.findall(r"^monitoring policies create --policy-from-file=policies/(\S+) .*=(\S+)$", asked, re.MULTILINE)
     )
-    assert sorted(file for file, _ in policies) == [f"policies/{file.name}" for file in POLICIES]
+    assert sorted(told) == [file.name for file in POLICIES]
+    for file in POLICIES:
+        critical = json.loads(file.read_text())["userLabels"]["severity"] == "critical"
+        assert told[file.name].count("channels/") == (3 if critical else 2), "PagerDuty's only for what is critical"
     assert asked.count("monitoring dashboards create") == len(BOARDS)
     given = (tmp_path / "channels").read_text()
     assert '"auth_token": "key-of-dask-alerts-slack"' in given
