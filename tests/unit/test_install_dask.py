@@ -156,3 +156,14 @@ def test_on_a_machine_that_is_no_node_it_says_so_and_leaves_nothing(tmp_path):
         "install-dask: could not read the attributes: the metadata server does not answer"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["script"]
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [(None, False), ("# nothing\n\n", False), ("# Of dask-dataproc: x\nmetrics: {}\n", False), ("logging: {}\n", True)],
+)
+def test_an_ops_agents_configuration_is_left_alone_if_somebody_else_has_written_one(text, others, tmp_path):
+    file = tmp_path / "config.yaml"
+    if text is not None:
+        file.write_text(text)
+    assert (sourced(f"is_of_others {file}").returncode == 0) == others
