@@ -3,6 +3,7 @@
 #   make demo    the main job, headless: a notebook gets a cluster, computes, and becomes a DAG
 #   make lab     the same notebook in JupyterLab
 #   make test    everything the tests need, then all of them, quick ones first
+#   make infra-check  what is in infra/, by the tools that read it
 #   make airflow  operators, templates, Composer and schedulers on real Airflows: twelve minutes, not among make test's
 #   make check   style, types, import arrows, spelling, and that the house is in order
 #   make notebooks  executes notebooks/ and saves what they give, which the tests hold them to
@@ -15,12 +16,12 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 INSTALLED := .venv/.installed
-LAPTOP := $(addprefix tests/,api clusters notebooks jupyter browser chaos)
+LAPTOP := $(addprefix tests/,api clusters notebooks jupyter browser chaos monitoring)
 BESIDE := $(addprefix tests/,yarn nodes gcs airflow/test_dag.py)
-SETUPS := $(addsuffix /setup.sh,$(addprefix tests/,gcs airflow yarn nodes browser))
+SETUPS := $(addsuffix /setup.sh,$(addprefix tests/,gcs airflow yarn nodes browser monitoring))
 PYTEST := $(BIN)/python -m pytest --durations=15
 
-.PHONY: demo lab test airflow check notebooks lock clean
+.PHONY: demo lab test airflow infra-check check notebooks lock clean
 .DELETE_ON_ERROR:
 
 # These use the emulator, whatever cloud project is configured: nothing is paid for.
@@ -46,6 +47,10 @@ test: $(INSTALLED)
 airflow: $(INSTALLED)
 	@bash tests/airflow/setup.sh
 	@$(PYTEST) tests/airflow
+
+infra-check: $(INSTALLED)
+	@bash tests/monitoring/setup.sh
+	@$(PYTEST) tests/monitoring
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -16,11 +16,10 @@ from .metric_names import DASK
 from .worker import ports
 
 INTERVAL = "30s"
-OF_HEAD = [
-    {"source_labels": ["cluster"], "regex": "(.+)", "target_label": "dask_cluster"},
-    {"regex": "cluster", "action": "labeldrop"},
-]
-"""Google's resource prometheus_target has a label ``cluster`` of its own: ours is ``dask_cluster`` there."""
+LABEL = "dask_cluster"
+"""The cluster's name, on all that is scraped, Dask's own too: the agent has a label ``cluster`` of its own."""
+OF_HEAD = [{"regex": "exported_cluster", "action": "labeldrop"}]
+"""That is what the agent makes of our label ``cluster``, as it takes no ``honor_labels``: the same name once more."""
 OF_WORKERS = [
     {
         "source_labels": ["__name__"],
@@ -31,18 +30,20 @@ OF_WORKERS = [
 """What the head says of all workers, and what nobody wants twice."""
 
 
-def scrape_config(head: bool, workers: list[int]) -> dict[str, Any]:
+def scrape_config(cluster: str, head: bool, workers: list[int]) -> dict[str, Any]:
     """Return the agent's configuration.
 
     Parameters
     ----------
+    cluster : str
+        Its name.
     head : bool
         Whether the head is on this node.
     workers : list of int
         Ports of its workers' metrics.
     """
-    jobs = [_job("dask-head", [settings.DASHBOARD_PORT], OF_HEAD)] if head else []
-    jobs += [_job("dask-worker", workers, OF_WORKERS)] if workers else []
+    jobs = [_job("dask-head", cluster, [settings.DASHBOARD_PORT], OF_HEAD)] if head else []
+    jobs += [_job("dask-worker", cluster, workers, OF_WORKERS)] if workers else []
     return {
         "metrics": {
             "receivers": {"dask": {"type": "prometheus", "config": {"scrape_configs": jobs}}},
@@ -51,12 +52,13 @@ def scrape_config(head: bool, workers: list[int]) -> dict[str, Any]:
     }
 
 
-def _job(name: str, ports: list[int], relabel: list[dict[str, Any]]) -> dict[str, Any]:
+def _job(name: str, cluster: str, ports: list[int], relabel: list[dict[str, Any]]) -> dict[str, Any]:
+    targets = {"targets": [f"{LOOPBACK}:{port}" for port in ports], "labels": {LABEL: cluster}}
     return {
         "job_name": name,
         "scrape_interval": INTERVAL,
         "metrics_path": "/metrics",
-        "static_configs": [{"targets": [f"{LOOPBACK}:{port}" for port in ports]}],
+        "static_configs": [targets],
         "metric_relabel_configs": relabel,
     }
 
@@ -71,7 +73,8 @@ def of_node(metadata: dict[str, str]) -> str:
     has_workers = single or not (head or metadata.get("dask-runtime") == "yarn")
     if not head and not has_workers:
         return ""
-    text = yaml.safe_dump(scrape_config(head, ports(metadata) if has_workers else []), sort_keys=False)
+    made = scrape_config(metadata["dataproc-cluster-name"], head, ports(metadata) if has_workers else [])
+    text = yaml.safe_dump(made, sort_keys=False)
     return f"# Of dask-dataproc: written anew by install-dask.sh.\n{text}"
 
 

@@ -76,6 +76,6 @@ def test_an_ops_agent_is_given_the_head_to_scrape(online, shared_cluster):
     )
     placed = yaml.safe_load(online.run(master, f"cat {agent}/config.yaml"))
     (job,) = placed["metrics"]["receivers"]["dask"]["config"]["scrape_configs"]
-    assert job["static_configs"] == [{"targets": ["127.0.0.1:8787"]}]
+    assert job["static_configs"] == [{"targets": ["127.0.0.1:8787"], "labels": {"dask_cluster": shared_cluster.name}}]
     assert online.run(master, "systemctl is-active google-cloud-ops-agent") == "active"
     online.run(master, f"rm -r {agent} {unit}; systemctl daemon-reload")

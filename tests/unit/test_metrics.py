@@ -210,7 +210,7 @@ def test_what_is_exported_is_prometheus_own_text_with_every_label():
 
 
 def node(role: str, runtime: str = "standalone", workers: str = "2", **more: str) -> dict[str, str]:
-    machine = {"dask-vcpus": "16", "dask-memory": str(64 << 30)}
+    machine = {"dataproc-cluster-name": "etl", "dask-vcpus": "16", "dask-memory": str(64 << 30)}
     return {"dataproc-role": role, "dataproc-worker-count": workers, "dask-runtime": runtime} | machine | more
 
 
@@ -243,9 +243,9 @@ def test_a_node_of_containers_has_nothing_to_scrape():
 
 def test_nothing_reaches_google_twice_or_under_a_label_that_google_has_itself():
     (head,) = yaml.safe_load(of_node(node("Master")))["metrics"]["receivers"]["dask"]["config"]["scrape_configs"]
-    renamed, dropped = head["metric_relabel_configs"]
-    assert (renamed["source_labels"], renamed["target_label"]) == (["cluster"], "dask_cluster")
-    assert (dropped["action"], dropped["regex"]) == ("labeldrop", "cluster")
+    (dropped,) = head["metric_relabel_configs"]
+    assert (dropped["action"], dropped["regex"]) == ("labeldrop", "exported_cluster")
+    assert head["static_configs"][0]["labels"] == {"dask_cluster": "etl"}
     (worker,) = yaml.safe_load(of_node(node("Worker")))["metrics"]["receivers"]["dask"]["config"]["scrape_configs"]
     (rule,) = worker["metric_relabel_configs"]
     assert rule["action"] == "drop"
