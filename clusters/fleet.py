@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .audit import DELETE, DELETED
 from .booking import Booking
 from .config import place
 from .dataproc_config import MARK, SPEC
@@ -49,9 +50,13 @@ async def remove_cluster(record: ClusterRecord) -> None:
 
 
 async def _remove(record: ClusterRecord, service: Service) -> None:
-    await service.remove(record)
-    if SPEC in record.metadata:
-        await Booking.of(record, service.clock).release()
+    if SPEC not in record.metadata:
+        await service.remove(record)
+        return
+    booking = Booking.of(record, service.clock)
+    with booking.noted(DELETE, DELETED, uuid=record.uuid, workers=record.total_workers) as found:
+        await service.remove(record)
+        found["usd"] = await booking.release()
 
 
 def stop_cluster(name: str, project: str | None = None, region: str | None = None) -> ClusterRecord:

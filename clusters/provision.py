@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from . import staging, versions
+from .audit import CREATE, REFUSED, START
 from .autoscaling import ensure_policy
 from .booking import Booking
 from .config import OWNER, duration
@@ -76,9 +77,11 @@ class Provision:
         wanted["config"]["gce_cluster_config"]["metadata"] |= staged.metadata | {REQUEST: self.request_id}
         with self.phases.phase("create", _wish(self.spec)):
             self._asked = True
+            self._booked.note(CREATE)
             try:
                 self.operation = await to_its_end(self.service.create(wanted, self.request_id))
-            except ClusterExists:
+            except ClusterExists as error:
+                self.note_failure(error)
                 self._asked = False
                 await self._release()
                 raise
@@ -96,9 +99,30 @@ class Provision:
             if any(record.name == self.spec.name and record.status != "STOPPED" for record in mine):
                 raise ClusterExists(f"{self.spec.name} is there already", f"%dask_cluster attach {self.spec.name}")
             booking = Booking(self.spec, self.request_id, clock, owner)
-            said.append(await booking.admit(self._life, mine, seen))
+            try:
+                said.append(await booking.admit(self._life, mine, seen))
+            except DaskDataprocError as error:
+                booking.note(REFUSED, detail=f"{type(error).__name__}: {error}")
+                raise
             self.booking = booking
         return mine
+
+    @property
+    def _booked(self) -> Booking:
+        return self.booking or Booking(self.spec, self.request_id, self.service.clock, self.spec.labels.get(OWNER, ""))
+
+    def note_failure(self, error: BaseException) -> None:
+        """Have the audit trail say why what was asked for does not come; nothing where Dataproc was asked for nothing."""
+        if self._started is not None:
+            Booking.of(self._started, self.service.clock).note_failure(START, error, uuid=self._started.uuid)
+        elif self._asked:
+            uuid = self.operation.cluster_uuid if self.operation else ""
+            self._booked.note_failure(CREATE, error, uuid=uuid)
+
+    @property
+    def started(self) -> bool:
+        """Whether the cluster is one that was stopped."""
+        return self._started is not None
 
     async def _release(self) -> None:
         if self.booking is not None:
@@ -125,9 +149,11 @@ class Provision:
         what, limit = f"start {record.name}", duration("timeouts.create")
         with self.phases.phase("start", record.name) as said:
             self._started = record
+            Booking.of(record, self.service.clock).note(START, uuid=record.uuid)
             try:
                 operation = await to_its_end(self.service.start(record))
-            except (ClusterBusy, ClusterNotFound):
+            except (ClusterBusy, ClusterNotFound) as error:
+                self.note_failure(error)
                 self._started = None
                 said.append("it is not there to be started any more")
                 return False
@@ -138,6 +164,7 @@ class Provision:
                 await self.service.finish(update, what, limit)
             except DaskDataprocError as error:
                 said.append(f"{error}; it is deleted, another is made")
+                self.note_failure(error)
                 await self.service.remove(record)
                 self._started = None
                 return False
