@@ -6,6 +6,7 @@ import datetime
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from .account import Account, day_of
 from .errors import SpecError
@@ -95,11 +96,14 @@ class Event:
         """The kind of error of what failed, ``Stockout``."""
         return self.detail.partition(":")[0] if self.failed or self.act == REFUSED else ""
 
-    def line(self) -> str:
-        """Return it as one line of JSON, without what is empty and with its time as people read it."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it: with its time as people read it, and without what is empty."""
         when = datetime.datetime.fromtimestamp(self.at, datetime.UTC).isoformat(timespec="milliseconds")
-        said = {name: value for name, value in asdict(self).items() if value not in ("", None)}
-        return json.dumps({"when": when} | said)
+        return {"when": when} | {name: value for name, value in asdict(self).items() if value not in ("", None)}
+
+    def line(self) -> str:
+        """Return it as one line of JSON."""
+        return json.dumps(self.to_dict())
 
 
 def event_of(line: str | bytes) -> Event | None:
