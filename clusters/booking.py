@@ -1,7 +1,7 @@
 """A cluster's reservation in its owner's account: taken before anything is created, kept while it lives, settled last.
 
-What the ledger cannot be told later on is logged, and the cluster goes on: a lease ends every reservation. Beside it the
-audit trail has what is about to be done, and what came of that.
+What the ledger cannot be told later on is logged, and the cluster goes on: a lease ends every reservation. Beside it
+the audit trail has what is about to be done, and what came of that.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Booking:
         await self._told(self._ledger.extend(self.owner, self.key, expires))
 
     async def release(self) -> float | None:
-        """End the reservation and return what the cluster has cost until now in USD, which is spent; None: not known."""
+        """End the reservation and return what the cluster has cost, USD, which is spent now; None: not known."""
         account = await self._told(self._ledger.release(self.owner, self.key))
         return account.costs.get(self.key) if account else None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from .account import Account
+from .account import TOO_NEW, Account
 from .audit import DELETE, DELETED
 from .booking import Booking
+from .clock import Clock
 from .config import duration, place, staging_of
 from .dataproc_config import MARK, SPEC
 from .errors import DaskDataprocError
@@ -72,6 +73,19 @@ def fleet(project: str | None = None, region: str | None = None) -> Fleet:
         return Fleet(where, (here, *regions), tuple(fleet_rows(every, accounts, used, now)), tuple(unseen), now)
 
     return run(looked())
+
+
+def reserved_in_vain(seen: Fleet, staging: str) -> list[str]:
+    """Return the clusters that the ledger has reservations of in the regions of ``seen``, and that are not there.
+
+    Those of the last minutes are left out: they may be on their way.
+    """
+    there = {(row.region, row.name) for row in seen.rows}
+    accounts = run(Ledger(ledger_url(staging), Clock(seen.now, 0.0)).accounts())
+    held = [each for account in accounts for each in account.reservations.values() if each.uuid]
+    places = {f"{seen.project}/{region}": region for region in seen.regions}
+    old = [each for each in held if each.place in places and each.spans[0].start < seen.now - TOO_NEW]
+    return sorted(each.cluster for each in old if (places[each.place], each.cluster) not in there)
 
 
 async def _accounts(service: Service) -> tuple[list[Account], list[str]]:

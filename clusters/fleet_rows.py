@@ -1,4 +1,4 @@
-"""The clusters of a project side by side: whose, how old, what they cost, how used they are. Pure: the time is given."""
+"""The clusters of a project side by side: whose, how old, at what cost, how used. Pure: the time is given."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class FleetRow:
 
 
 class Totals(NamedTuple):
-    """What clusters come to together: how many, their workers, USD an hour and so far, and of how many that is known."""
+    """What clusters come to together: how many, their workers, USD an hour and so far, of how many that is known."""
 
     clusters: int
     workers: int

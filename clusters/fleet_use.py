@@ -1,4 +1,4 @@
-"""How used clusters are: asked of their heads, all at once and not for long; else their last metrics in staging say so."""
+"""How used clusters are: asked of their heads, all at once and not for long; else their last metrics say so."""
 
 from __future__ import annotations
 

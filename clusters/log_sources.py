@@ -1,4 +1,4 @@
-"""All that a cluster or a job has logged, gathered from wherever it lies, as far as it is there; each source fails alone."""
+"""All that a cluster or a job has logged, gathered from wherever it lies; each source fails alone."""
 
 from __future__ import annotations
 
@@ -90,10 +90,14 @@ async def gather(
         if not job:
             jobs = await _or_missing(found, "jobs", service.jobs(name)) or []
     staging = record.staging if record and record.staging else staging_of(project)
-    events = await _or_missing(found, "the audit trail", asyncio.to_thread(_events, staging, f"{project}/{region}", name))
+    events = await _or_missing(
+        found, "the audit trail", asyncio.to_thread(_events, staging, f"{project}/{region}", name)
+    )
     uuids = _uuids(record, events or ())
     if record is None and not jobs and not events:
-        raise ClusterNotFound(f"no cluster {name} in {project}/{region}, and nothing is left of one", "%dask_cluster list")
+        raise ClusterNotFound(
+            f"no cluster {name} in {project}/{region}, and nothing is left of one", "%dask_cluster list"
+        )
     await _written(found, record, events or (), jobs)
     for uuid in uuids:
         await _or_missing(found, f"the files of {uuid}", asyncio.to_thread(_staged, found, staging, name, uuid))

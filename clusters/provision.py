@@ -112,7 +112,7 @@ class Provision:
         return self.booking or Booking(self.spec, self.request_id, self.service.clock, self.spec.labels.get(OWNER, ""))
 
     def note_failure(self, error: BaseException) -> None:
-        """Have the audit trail say why what was asked for does not come; nothing where Dataproc was asked for nothing."""
+        """Have the audit trail say why what Dataproc was asked for does not come."""
         if self._started is not None:
             Booking.of(self._started, self.service.clock).note_failure(START, error, uuid=self._started.uuid)
         elif self._asked:

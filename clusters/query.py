@@ -1,4 +1,4 @@
-"""What the audit trail is asked: its events, the ends that only the ledger knows, and what the asker may see of them."""
+"""What the audit trail is asked: events, ends that only the ledger knows, and what the asker may see."""
 
 from __future__ import annotations
 

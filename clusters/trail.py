@@ -1,8 +1,8 @@
 """The audit trail in staging: an object for each event, put together to one for each day once the day is over.
 
-``new/TIME-ID.json`` is written once by whoever did something, and never changed; ``days/2026-11-25.jsonl`` has a line for
-each event of a day. Who reads puts together what is old: first the day's object has a line, then the event's own goes, so
-an event may be found twice for a moment, and counts once, but is never lost.
+``new/TIME-ID.json`` is written once by whoever did something, and never changed; ``days/2026-11-25.jsonl`` has a line
+for each event of a day. Who reads puts together what is old: first the day's object has a line, then the event's own
+goes, so an event may be found twice for a moment, and counts once, but is never lost.
 """
 
 from __future__ import annotations

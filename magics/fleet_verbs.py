@@ -89,7 +89,9 @@ def export_logs(front: Front, name: str, job: str, output: Path | None, place: P
     from .log_files import written
 
     if name and job:
-        raise SpecError("job: given, allowed is only without a cluster's name", f"{front.command} export-logs --job {job}")
+        raise SpecError(
+            "job: given, allowed is only without a cluster's name", f"{front.command} export-logs --job {job}"
+        )
     if not (name or job):
         name = front.session.cluster.name if front.session and front.session.cluster else only_name(place)
     target = output or Path(f"{name or job}-logs")

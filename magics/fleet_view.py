@@ -1,4 +1,4 @@
-"""The clusters of a project for people: a table, those that have cost most first, and what they come to together. Pure."""
+"""The clusters of a project for people: a table, what has cost most first, and what it comes to together. Pure."""
 
 from __future__ import annotations
 
