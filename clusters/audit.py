@@ -97,9 +97,10 @@ class Event:
         return self.detail.partition(":")[0] if self.failed or self.act == REFUSED else ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it: with its time as people read it, and without what is empty."""
+        """Return it as JSON has it: with its time as people read it, and without what is at its default."""
         when = datetime.datetime.fromtimestamp(self.at, datetime.UTC).isoformat(timespec="milliseconds")
-        return {"when": when} | {name: value for name, value in asdict(self).items() if value not in ("", None)}
+        said = asdict(self)
+        return {"when": when} | {each.name: said[each.name] for each in fields(self) if said[each.name] != each.default}
 
     def line(self) -> str:
         """Return it as one line of JSON."""
