@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from . import staging, versions
-from .audit import CREATE, REFUSED, START
+from .audit import CREATE, DELETED, REFUSED, START
 from .autoscaling import ensure_policy
 from .booking import Booking
 from .config import OWNER, duration
@@ -124,10 +124,9 @@ class Provision:
         """Whether the cluster is one that was stopped."""
         return self._started is not None
 
-    async def _release(self) -> None:
-        if self.booking is not None:
-            await self.booking.release()
-            self.booking = None
+    async def _release(self) -> float | None:
+        booking, self.booking = self.booking, None
+        return await booking.release() if booking is not None else None
 
     async def _start(self, key: str, life: float, mine: list[ClusterRecord]) -> ClusterRecord | None:
         """Start a stopped cluster that `warm_key` says is as good as a new one, and return it; None: there is none.
@@ -195,7 +194,9 @@ class Provision:
         if self._asked:
             with self.phases.phase("undo", f"deleting {self.spec.name}"):
                 await self._unmake()
-        await self._release()
+        booking, cost = self.booking, await self._release()
+        if booking is not None and self.operation is not None:
+            booking.note(DELETED, uuid=self.operation.cluster_uuid, usd=cost, detail="undone")
 
     async def _unmake(self) -> None:
         try:

@@ -38,7 +38,7 @@ def judge_jobs(jobs: Iterable[JobRecord], since: float) -> Finding:
     failed = [job for job in ended if job.state in ("ERROR", "ATTEMPT_FAILURE")]
     if not failed:
         return Finding("jobs", "ok", f"{len(ended)} ended, none failed")
-    lines = [f"{job.id} on {job.cluster}: {job.detail or job.state}" for job in failed]
+    lines = [f"{job.id} on {job.cluster}: {_last(job.detail) or job.state}" for job in failed]
     status = "fail" if len(failed) > FAILURES * len(ended) else "warn"
     cure = f"%dask_cluster export-logs --job {failed[0].id}"
     return Finding("jobs", status, f"{len(failed)} of {len(ended)} failed", cure, _few(lines))
@@ -203,6 +203,11 @@ def _of_budget(standing: Standing) -> str:
     level = f", {standing.level}" if standing.level else ""
     share = f"{standing.share:.0%}" if standing.share is not None and math.isfinite(standing.share) else ""
     return f"{money(standing.spent)} of {money(standing.budget)} in {standing.month} ({share}{level})"
+
+
+def _last(text: str) -> str:
+    """Return the last line of a text, which of a traceback is the error."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def _counted(counts: Counter[str]) -> str:
