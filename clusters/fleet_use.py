@@ -68,7 +68,8 @@ async def _asked(record: ClusterRecord, scale: float) -> Use:
 
     connection = await find(record.staging, record.uuid)
     arguments = connection.security().get_connection_args("client")
-    async with rpc(connection.scheduler, connection_args=arguments) as head:
+    head: Any = rpc(connection.scheduler, connection_args=arguments)
+    async with head:
         said, idle = await asyncio.gather(head.identity(n_workers=-1), head.idle_seconds())
     return Use(_share(said["workers"].values()), idle * scale)
 

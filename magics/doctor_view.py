@@ -56,7 +56,7 @@ class DoctorView:
         return {"text/plain": self.text(), "text/html": self.html()}
 
     def _body(self) -> str:
-        head = "".join(f'<th scope="col">{name}</th>' for name in ("", "what", "found"))
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("result", "check", "found"))
         rows = "".join(map(_row, self.findings))
         table = f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
         return heading(self.title, self.beside) + table

@@ -52,7 +52,7 @@ def fleet(front: Front, place: Place, as_json: bool) -> None:
 def audit(front: Front, since: str, owner: str, cluster: str, place: Place, as_json: bool) -> None:
     """Show who made, resized, extended and deleted clusters, when, and at what cost.
 
-    What the clusters of others have cost is for a platform admin to see: docs/audit.md.
+    What the clusters of others have cost is for a platform admin to see: docs/ledger.md.
     """
     from ..clusters.audit import asked_for, total
     from ..clusters.query import queried, settle

@@ -53,7 +53,7 @@ def plain(text: str) -> str:
 
 
 class Book:
-    """Where symptoms are produced: a laptop, what a symptom has set on it, and the cluster that most are looked at on."""
+    """Where symptoms are produced: a laptop, what a symptom has set on it, and the cluster it has."""
 
     def __init__(self, laptop: Any, settings: ExitStack):
         self.until = laptop.until
