@@ -77,7 +77,8 @@ class Provision:
         wanted["config"]["gce_cluster_config"]["metadata"] |= staged.metadata | {REQUEST: self.request_id}
         with self.phases.phase("create", _wish(self.spec)):
             self._asked = True
-            self._booked.note(CREATE)
+            if self.booking is not None:
+                self.booking.note(CREATE)
             try:
                 self.operation = await to_its_end(self.service.create(wanted, self.request_id))
             except ClusterExists as error:
@@ -107,17 +108,13 @@ class Provision:
             self.booking = booking
         return mine
 
-    @property
-    def _booked(self) -> Booking:
-        return self.booking or Booking(self.spec, self.request_id, self.service.clock, self.spec.labels.get(OWNER, ""))
-
     def note_failure(self, error: BaseException) -> None:
         """Have the audit trail say why what Dataproc was asked for does not come."""
         if self._started is not None:
             Booking.of(self._started, self.service.clock).note_failure(START, error, uuid=self._started.uuid)
-        elif self._asked:
+        elif self._asked and self.booking is not None:
             uuid = self.operation.cluster_uuid if self.operation else ""
-            self._booked.note_failure(CREATE, error, uuid=uuid)
+            self.booking.note_failure(CREATE, error, uuid=uuid)
 
     @property
     def started(self) -> bool:
