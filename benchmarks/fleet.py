@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -37,7 +36,7 @@ def main() -> None:
     if given.fill:
         return fill(given.clusters, given.people)
     if given.measure:
-        print(json.dumps(measure(given.measure)))
+        print(json.dumps(measure(given.measure, given.rounds)))
         return None
     stores = {"a folder": in_folder, "fake-gcs-server": in_bucket}
     others, rows = [load(LOOK)], {}
@@ -70,13 +69,13 @@ def in_bucket(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
 def measured(environment: Mapping[str, str], given: argparse.Namespace) -> dict[str, list[float]]:
     """Return what each round takes, by column."""
     here(environment, "--fill", "--clusters", str(given.clusters), "--people", str(given.people))
-    rounds = range(given.rounds)
+    rounds, number = range(given.rounds), ["--rounds", str(given.rounds)]
     took = {}
     try:
-        took["audit, nothing put together"] = [json.loads(here(environment, "--measure", "audit")) for _ in rounds]
+        took["audit, nothing put together"] = json.loads(here(environment, "--measure", "audit", *number))
         here(environment, "--measure", "settle")
         for verb in ("audit", "fleet"):
-            took[verb] = [json.loads(here(environment, "--measure", verb)) for _ in rounds]
+            took[verb] = json.loads(here(environment, "--measure", verb, *number))
             took[f"dask dataproc {verb}"] = [shell(environment, verb, given.clusters) for _ in rounds]
     finally:
         subprocess.run([DASK, "dataproc", "emulator", "stop"], env=environment, check=True, capture_output=True)
@@ -99,8 +98,8 @@ def shell(environment: Mapping[str, str], verb: str, clusters: int) -> float:
     return took
 
 
-def measure(verb: str) -> float:
-    """Return the seconds that a verb takes in a process that has what it imports: the median of three."""
+def measure(verb: str, rounds: int) -> list[float]:
+    """Return the seconds of each round of a verb in a process that has done it before, and so has what it imports."""
     from dask_dataproc.clusters.audit import asked_for
     from dask_dataproc.clusters.fleet import fleet
     from dask_dataproc.clusters.local import emulator_start
@@ -109,14 +108,13 @@ def measure(verb: str) -> float:
     now = emulator_start().clock.now()
     if verb == "settle":
         settle("local", now, 600.0)
-        return 0.0
+        return []
     acts: dict[str, Callable[[], Any]] = {
         "audit": lambda: asked_for(queried("local", f"{DAYS}d", now).events, since=now - DAYS * 86400),
         "fleet": lambda: fleet("local").rows,
     }
-    if verb == "fleet":  # its imports; the trail's are those of the first look at it
-        import google.cloud.dataproc_v1  # noqa: F401
-    return statistics.median(timed(acts[verb]) for _ in range(3))
+    timed(acts[verb])
+    return [timed(acts[verb]) for _ in range(rounds)]
 
 
 def timed(act: Callable[[], Any]) -> float:

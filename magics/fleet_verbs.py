@@ -50,9 +50,9 @@ def fleet(front: Front, place: Place, as_json: bool) -> None:
 @json_option
 @pass_front
 def audit(front: Front, since: str, owner: str, cluster: str, place: Place, as_json: bool) -> None:
-    """Show who made, resized, extended and deleted clusters, when, and at what cost.
+    """Show who made, changed and deleted clusters, and at what cost.
 
-    What the clusters of others have cost is for a platform admin to see: docs/ledger.md.
+    When and through what, too. What the clusters of others have cost is for a platform admin to see: docs/ledger.md.
     """
     from ..clusters.audit import asked_for, total
     from ..clusters.query import queried, settle
@@ -79,9 +79,9 @@ def audit(front: Front, since: str, owner: str, cluster: str, place: Place, as_j
 @place_options
 @pass_front
 def export_logs(front: Front, name: str, job: str, output: Path | None, place: Place) -> None:
-    """Copy all that a cluster or a job has logged, without secrets, also when it has gone.
+    """Copy all that a cluster or a job has logged, without secrets.
 
-    The scheduler's and the workers' logs of a cluster that lives; the output of jobs and initialization actions, the
+    Also when it has gone. The scheduler's and the workers' logs of a cluster that lives; the output of jobs and initialization actions, the
     last metrics and the audit trail of any.
     """
     from ..clusters.log_sources import gather
