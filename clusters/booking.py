@@ -1,16 +1,19 @@
 """A cluster's reservation in its owner's account: taken before anything is created, kept while it lives, settled last.
 
-What the ledger cannot be told later on is logged, and the cluster goes on: a lease ends every reservation.
+What the ledger cannot be told later on is logged, and the cluster goes on: a lease ends every reservation. Beside it
+the audit trail has what is about to be done, and what came of that.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Awaitable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from . import admission, permissions
 from .account import Account
+from .audit import FAILED, Event
 from .clock import Clock
 from .config import setting, user
 from .errors import DaskDataprocError, QuotaExceeded
@@ -24,7 +27,9 @@ from .record import ClusterRecord
 from .reservation import Reservation
 from .runs import keep_run, read_runs, usual_hours
 from .spec import ClusterSpec
+from .spending import listed
 from .standings import check_budgets, ledger_url
+from .trail import note, trail_url
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -146,13 +151,43 @@ class Booking:
         """Let the reservation hold as long as the cluster's lease, until ``expires``."""
         await self._told(self._ledger.extend(self.owner, self.key, expires))
 
-    async def release(self) -> None:
-        """End the reservation: what the cluster has cost until now is spent."""
-        await self._told(self._ledger.release(self.owner, self.key))
+    async def release(self) -> float | None:
+        """End the reservation and return what the cluster has cost, USD, which is spent now; None: not known."""
+        account = await self._told(self._ledger.release(self.owner, self.key))
+        return account.costs.get(self.key) if account else None
 
     async def keep(self, run: Run) -> None:
         """Have the next sizing of the workload know of ``run``."""
         await self._told(keep_run(self._ledger.url, run))
+
+    def note(self, act: str, **said: Any) -> None:
+        """Have the audit trail say ``act`` of the cluster, with what is ``said`` of the fields of `audit.Event`."""
+        spec = self.spec
+        machine, price = spec.worker_machine if spec.workers else spec.master_machine, listed(spec)
+        known: dict[str, Any] = {"key": self.key, "workers": spec.total_workers, "machine": machine}
+        known |= {"rate": price.total if price else None} | said
+        place = f"{spec.project}/{spec.region}"
+        event = Event(self._clock.now(), act, spec.name, place, self.owner, by=user(), through="", id="", **known)
+        note(trail_url(spec.staging), event)
+
+    @contextlib.contextmanager
+    def noted(self, act: str, done: str, **said: Any) -> Iterator[dict[str, Any]]:
+        """Have the trail say ``act`` before the block and ``done`` after it, with what it puts into what it gets.
+
+        If it fails, the trail says that, and why.
+        """
+        self.note(act, **said)
+        found: dict[str, Any] = {}
+        try:
+            yield found
+        except BaseException as error:
+            self.note_failure(act, error, **said)
+            raise
+        self.note(done, **said | found)
+
+    def note_failure(self, act: str, error: BaseException, **said: Any) -> None:
+        """Have the trail say that ``act`` failed, and why."""
+        self.note(act + FAILED, **said | {"detail": f"{type(error).__name__}: {error}"})
 
     async def _told(self, telling: Awaitable[Result]) -> Result | None:
         try:

@@ -102,7 +102,7 @@ async def sweep(staging: str, place: str, living: Callable[[], Awaitable[set[str
     living : callable
         Returns the uuids of the clusters of ``place``; asked after the folder is read, so that none is too new for it.
     """
-    left = set(await asyncio.to_thread(_uuids, staging))
+    left = await asyncio.to_thread(left_of, staging)
     for uuid in left - await living() if left else ():
         read, _ = _reader(f"{_folder(staging, uuid)}/connection.json")
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -110,18 +110,18 @@ async def sweep(staging: str, place: str, living: Callable[[], Awaitable[set[str
                 await forget(staging, uuid)
 
 
-def _uuids(staging: str) -> list[str]:
-    """Return the clusters that have left something in staging."""
+def left_of(staging: str) -> set[str]:
+    """Return the uuids of the clusters that have something in staging, living or not."""
     folder = f"{staging.rstrip('/')}/clusters"
     path = local_path(folder)
     if path is not None:
-        return [found.name for found in path.glob("*")]
+        return {found.name for found in path.glob("*")}
     import fsspec
 
     filesystem, target = fsspec.core.url_to_fs(folder)
     with contextlib.suppress(FileNotFoundError):
-        return [found.rstrip("/").rpartition("/")[2] for found in filesystem.ls(target, detail=False)]
-    return []
+        return {found.rstrip("/").rpartition("/")[2] for found in filesystem.ls(target, detail=False)}
+    return set()
 
 
 def _folder(staging: str, uuid: str) -> str:

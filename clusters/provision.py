@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from . import staging, versions
+from .audit import CREATE, DELETED, REFUSED, START
 from .autoscaling import ensure_policy
 from .booking import Booking
 from .config import OWNER, duration
@@ -78,9 +79,12 @@ class Provision:
         wanted["config"]["gce_cluster_config"]["metadata"] |= told
         with self.phases.phase("create", _wish(self.spec)):
             self._asked = True
+            if self.booking is not None:
+                self.booking.note(CREATE)
             try:
                 self.operation = await to_its_end(self.service.create(wanted, self.request_id))
-            except ClusterExists:
+            except ClusterExists as error:
+                self.note_failure(error)
                 self._asked = False
                 await self._release()
                 raise
@@ -98,14 +102,30 @@ class Provision:
             if any(record.name == self.spec.name and record.status != "STOPPED" for record in mine):
                 raise ClusterExists(f"{self.spec.name} is there already", f"%dask_cluster attach {self.spec.name}")
             booking = Booking(self.spec, self.request_id, clock, owner)
-            said.append(await booking.admit(self._life, mine, seen))
+            try:
+                said.append(await booking.admit(self._life, mine, seen))
+            except DaskDataprocError as error:
+                booking.note(REFUSED, detail=f"{type(error).__name__}: {error}")
+                raise
             self.booking = booking
         return mine
 
-    async def _release(self) -> None:
-        if self.booking is not None:
-            await self.booking.release()
-            self.booking = None
+    def note_failure(self, error: BaseException) -> None:
+        """Have the audit trail say why what Dataproc was asked for does not come."""
+        if self._started is not None:
+            Booking.of(self._started, self.service.clock).note_failure(START, error, uuid=self._started.uuid)
+        elif self._asked and self.booking is not None:
+            uuid = self.operation.cluster_uuid if self.operation else ""
+            self.booking.note_failure(CREATE, error, uuid=uuid)
+
+    @property
+    def started(self) -> bool:
+        """Whether the cluster is one that was stopped."""
+        return self._started is not None
+
+    async def _release(self) -> float | None:
+        booking, self.booking = self.booking, None
+        return await booking.release() if booking is not None else None
 
     async def _start(self, key: str, life: float, mine: list[ClusterRecord]) -> ClusterRecord | None:
         """Start a stopped cluster that `warm_key` says is as good as a new one, and return it; None: there is none.
@@ -127,9 +147,11 @@ class Provision:
         what, limit = f"start {record.name}", duration("timeouts.create")
         with self.phases.phase("start", record.name) as said:
             self._started = record
+            Booking.of(record, self.service.clock).note(START, uuid=record.uuid)
             try:
                 operation = await to_its_end(self.service.start(record))
-            except (ClusterBusy, ClusterNotFound):
+            except (ClusterBusy, ClusterNotFound) as error:
+                self.note_failure(error)
                 self._started = None
                 said.append("it is not there to be started any more")
                 return False
@@ -140,6 +162,7 @@ class Provision:
                 await self.service.finish(update, what, limit)
             except DaskDataprocError as error:
                 said.append(f"{error}; it is deleted, another is made")
+                self.note_failure(error)
                 await self.service.remove(record)
                 self._started = None
                 return False
@@ -170,7 +193,9 @@ class Provision:
         if self._asked:
             with self.phases.phase("undo", f"deleting {self.spec.name}"):
                 await self._unmake()
-        await self._release()
+        booking, cost = self.booking, await self._release()
+        if booking is not None and self.operation is not None:
+            booking.note(DELETED, uuid=self.operation.cluster_uuid, usd=cost, detail="undone")
 
     async def _unmake(self) -> None:
         try:

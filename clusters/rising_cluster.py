@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import sys
 from typing import Any, cast
 
 from distributed.comm.core import CommClosedError
@@ -14,10 +16,12 @@ from tornado.platform.asyncio import BaseAsyncIOLoop
 from . import reporting, unclosed
 from .adaptive import resume
 from .alternatives import in_turn
+from .audit import ATTACH, CREATED, STARTED
 from .booking import Booking
 from .config import duration
 from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
 from .living_cluster import LivingCluster
+from .origin import IN_DAG, origin
 from .phases import Phases
 from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
 from .service import Service
@@ -117,6 +121,14 @@ class RisingCluster(LivingCluster):
     async def _up(self, spec: ClusterSpec) -> None:
         self.spec, self.status = spec, Status.starting
         self._provision = Provision(spec, self._service, self._phases)
+        try:
+            await self._to_ready()
+        except BaseException as error:
+            if not interpreter_ends(error):
+                self._provision.note_failure(error)
+            raise
+
+    async def _to_ready(self) -> None:
         life = self._lease_length if self._hold_lease else self.spec.lifetime
         self.uuid, workers = await self._make_or_find(min(life, self.spec.lifetime))
         following = asyncio.ensure_future(self._provision.follow())
@@ -158,6 +170,7 @@ class RisingCluster(LivingCluster):
         await self._tenure.count()
         begins = record.created if self.created_here else self._service.clock.now()
         self._tenure.take_lease(self._lease_length, begins + self._wanted_life)
+        self._note_ready()
         if self._hold_lease:
             await self._tenure.hold(self._idle_seconds)
             adapts = (await self._head.workers_state())["adapts"]
@@ -174,6 +187,14 @@ class RisingCluster(LivingCluster):
                 async with asyncio.timeout(reporting.LIMIT):
                     await self._head.told(said=await reporting.word(self._tenure, made, self._service.clock.scale))
             await asyncio.sleep(reporting.EVERY)
+
+    def _note_ready(self) -> None:
+        """Have the audit trail say that the cluster is here, unless somebody only looks at it."""
+        if self.created_here:
+            took = sum(phase.seconds or 0.0 for phase in self._phases.done)
+            self._tenure.note_act(STARTED if self._provision.started else CREATED, detail=f"after {took:.1f} s")
+        elif self._hold_lease or origin(os.environ, sys.argv).startswith(IN_DAG):
+            self._tenure.note_act(ATTACH, usd=self._tenure.cost)
 
     async def _undo(self) -> None:
         try:

@@ -31,6 +31,20 @@ async def read_runs(ledger: str, workload: str) -> tuple[Run, ...]:
     return of_workload(_runs(url, found), workload)
 
 
+async def all_runs(ledger: str) -> dict[str, tuple[Run, ...]]:
+    """Return the runs of every workload that are kept beside the ledger at that URL, by workload.
+
+    Raises
+    ------
+    ConfigError, WaitTimeout
+        As of `read_runs`.
+    """
+    names = await asyncio.to_thread(store.names, f"{ledger.rstrip('/')}/history")
+    workloads = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+    runs = await asyncio.gather(*(read_runs(ledger, each) for each in workloads))
+    return dict(zip(workloads, runs, strict=True))
+
+
 async def keep_run(ledger: str, run: Run) -> None:
     """Add ``run`` to those that are kept.
 

@@ -40,6 +40,18 @@ class Objects(Protocol):
         """Return what `names` of this module does."""
         ...
 
+    def put(self, url: str, data: bytes) -> None:
+        """Do what `put` of this module does."""
+        ...
+
+    def contents(self, folder: str) -> dict[str, bytes]:
+        """Return what `contents` of this module does."""
+        ...
+
+    def drop(self, url: str) -> None:
+        """Do what `drop` of this module does."""
+        ...
+
     def attempt(self, url: str, change: Change) -> tuple[bool, bytes | None]:
         """Try once to let ``change`` make the object from what is there; return whether it is so, and what it made."""
         ...
@@ -117,6 +129,39 @@ def names(folder: str) -> list[str]:
         As of `read`.
     """
     return _objects(folder).names(folder)
+
+
+def put(url: str, data: bytes) -> None:
+    """Write ``data`` to ``url``, where nothing is or the same: an object that is written once and never changed.
+
+    Raises
+    ------
+    ConfigError, WaitTimeout
+        As of `swap`.
+    """
+    _objects(url).put(url, data)
+
+
+def contents(folder: str) -> dict[str, bytes]:
+    """Return what was `put` directly into ``folder``, by name; none if there is no such folder.
+
+    Raises
+    ------
+    ConfigError, WaitTimeout
+        As of `read`.
+    """
+    return _objects(folder).contents(folder)
+
+
+def drop(url: str) -> None:
+    """Remove the object at ``url``; that it is gone already is as good.
+
+    Raises
+    ------
+    ConfigError, WaitTimeout
+        It may not be removed, or there is no answer.
+    """
+    _objects(url).drop(url)
 
 
 def _tried(objects: Objects, url: str, change: Change) -> tuple[str, bytes | None]:

@@ -16,6 +16,8 @@ from .errors import ConfigError, WaitTimeout
 
 CALL = 15.0
 """Seconds that one call may take, with gcsfs's own tries after 1, 2 and 4 s."""
+TOLD = 6000
+"""Bytes up to which what is put once is told by a listing too: an object's own metadata may have 8 KiB."""
 NEW = "0"
 """The generation of what is not there. Source: https://cloud.google.com/storage/docs/request-preconditions"""
 ROLE = "roles/storage.objectUser on the bucket"
@@ -40,17 +42,25 @@ class BucketObjects:
 
         In one request of two parts, name and data, which Cloud Storage does wholly or not at all.
         """
-        filesystem, bucket, key = _place(url)
-        upload = filesystem.base.replace("/storage/v1/", "/upload/storage/v1/")
-        headers, body = _parts(key, data)
-        asked = {"uploadType": "multipart", "ifGenerationMatch": version, "headers": headers, "data": body}
+        return _upload(url, data, version, {})
+
+    def put(self, url: str, data: bytes) -> None:
+        """Upload ``data`` unless the object is there; in its metadata too, so that a listing has it without a read."""
+        _upload(url, data, NEW, {"data": data.decode()} if len(data) <= TOLD else {})
+
+    def contents(self, folder: str) -> dict[str, bytes]:
+        """Return the objects, a thousand with each answer."""
         try:
-            _answer(url, filesystem, "POST", f"{upload}b/{bucket}/o", **asked)
-        except FileExistsError:  # as gcsfs calls 412, a precondition that does not hold
-            return False
+            found = dict(_listed(folder, "items(name,metadata),nextPageToken", delimiter="/"))
         except FileNotFoundError:
-            raise ConfigError(f"{url}: there is no bucket {bucket}", "--staging gs://BUCKET/dask") from None
-        return True
+            return {}
+        told = {name: about.get("metadata", {}).get("data") for name, about in found.items()}
+        read = {name: data.encode() if data else self.read(f"{folder}/{name}")[0] for name, data in told.items()}
+        return {name: data for name, data in read.items() if data is not None}
+
+    def drop(self, url: str) -> None:
+        """Delete the object, whatever its generation."""
+        self.remove(url, "")
 
     def attempt(self, url: str, change: Callable[[bytes | None], bytes | None]) -> tuple[bool, bytes | None]:
         """Read, change and swap."""
@@ -59,10 +69,11 @@ class BucketObjects:
         return made is None or made == found or self.swap(url, made, version), made
 
     def remove(self, url: str, version: str) -> bool:
-        """Delete the object if its generation is still ``version``; return whether it is not there any more."""
+        """Delete the object if its generation is still ``version``, if one is given; return whether it has gone."""
         filesystem, bucket, key = _place(url)
         try:
-            _answer(url, filesystem, "DELETE", "b/{}/o/{}", bucket, key, ifGenerationMatch=version)
+            only = {"ifGenerationMatch": version} if version else {}
+            _answer(url, filesystem, "DELETE", "b/{}/o/{}", bucket, key, **only)
         except FileExistsError:
             return False
         except FileNotFoundError:
@@ -89,6 +100,21 @@ class BucketObjects:
             return sorted(name for name, _ in _listed(folder, "items(name),nextPageToken", delimiter="/"))
         except FileNotFoundError:
             return []
+
+
+def _upload(url: str, data: bytes, version: str, metadata: dict[str, str]) -> bool:
+    """Upload ``data`` if the object's generation is still ``version``; return whether it was."""
+    filesystem, bucket, key = _place(url)
+    upload = filesystem.base.replace("/storage/v1/", "/upload/storage/v1/")
+    headers, body = _parts({"name": key} | ({"metadata": metadata} if metadata else {}), data)
+    asked = {"uploadType": "multipart", "ifGenerationMatch": version, "headers": headers, "data": body}
+    try:
+        _answer(url, filesystem, "POST", f"{upload}b/{bucket}/o", **asked)
+    except FileExistsError:  # as gcsfs calls 412, a precondition that does not hold
+        return False
+    except FileNotFoundError:
+        raise ConfigError(f"{url}: there is no bucket {bucket}", "--staging gs://BUCKET/dask") from None
+    return True
 
 
 def _listed(folder: str, fields: str, **asked: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -135,10 +161,10 @@ def _answer(url: str, filesystem: Any, *call: str, **asked: Any) -> Any:
         raise ConfigError(f"{url}: Cloud Storage does not answer as it should: {said}", hint) from error
 
 
-def _parts(key: str, data: bytes) -> tuple[dict[str, str], bytes]:
-    """Return headers and body of a request with name and data as its two parts."""
+def _parts(about: dict[str, Any], data: bytes) -> tuple[dict[str, str], bytes]:
+    """Return headers and body of a request with what the object is called and its data as its two parts."""
     boundary = hashlib.sha256(data).hexdigest()  # which is not in the data
     line = f"--{boundary}".encode()
-    kind, about = b"Content-Type: application/json", json.dumps({"name": key}).encode()
-    body = b"\r\n".join([line, kind, b"", about, line, kind, b"", data, line + b"--", b""])
+    kind = b"Content-Type: application/json"
+    body = b"\r\n".join([line, kind, b"", json.dumps(about).encode(), line, kind, b"", data, line + b"--", b""])
     return {"Content-Type": f"multipart/related; boundary={boundary}"}, body

@@ -58,6 +58,31 @@ class FolderObjects:
                 _replace(_path(url), made)
         return True, made
 
+    def put(self, url: str, data: bytes) -> None:
+        """Write the file, whole or not at all; nobody else writes under its name, so there is no lock."""
+        path = _path(url)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{url} cannot be written: {error.strerror}") from error
+        _replace(path, data)
+
+    def contents(self, folder: str) -> dict[str, bytes]:
+        """Return the files; one that is removed meanwhile is not there."""
+        found = {}
+        for name in self.names(folder):
+            data, _ = self.read(f"{folder}/{name}")
+            if data is not None:
+                found[name] = data
+        return found
+
+    def drop(self, url: str) -> None:
+        """Remove the file."""
+        try:
+            _path(url).unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{url} cannot be removed: {error.strerror}") from error
+
     def names(self, folder: str) -> list[str]:
         """Return the names of the files, without ours that are beside them."""
         try:

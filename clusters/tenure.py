@@ -12,6 +12,7 @@ from typing import Any
 
 from .alternatives import not_grown
 from .attempts import growths
+from .audit import DELETE, DELETED, EXTEND, HANDED_BACK, RESIZE, RESIZED, STOP, STOPPED
 from .autoscaling import GRACE
 from .booking import Booking
 from .config import duration
@@ -128,12 +129,16 @@ class Tenure:
 
     async def _to_admitted_size(self, n: int, registered: Registered, tell_head: TellHead) -> None:
         now = living(await self.refresh())
-        if n > now.total_workers:
-            await self.booking.grow(n)
-        try:
-            await self._to_size(n, now, registered, tell_head)
-        finally:
-            await self.booking.follow(self.record)
+        said = {"workers": n, "rate": None, "detail": f"from {now.total_workers}"}
+        changes = n != now.total_workers
+        with self._noted(RESIZE, RESIZED, **said) if changes else contextlib.nullcontext({}) as found:
+            if n > now.total_workers:
+                await self.booking.grow(n)
+            try:
+                await self._to_size(n, now, registered, tell_head)
+            finally:
+                await self.booking.follow(self.record)
+            found["rate"] = self.price_per_hour
 
     async def _to_size(self, n: int, now: ClusterRecord, registered: Registered, tell_head: TellHead) -> None:
         sizes = growths(n, self.spec, now.workers, now.secondary_workers)
@@ -195,12 +200,24 @@ class Tenure:
             await self._service.finish(operation, f"update {self.record.name}", duration("timeouts.scale"))
             await self.refresh()
 
+    def note_act(self, act: str, **said: Any) -> None:
+        """Have the audit trail say ``act`` of the cluster as it is now."""
+        self.booking.note(act, **self._as_it_is | said)
+
+    def _noted(self, act: str, done: str, **said: Any) -> contextlib.AbstractContextManager[dict[str, Any]]:
+        return self.booking.noted(act, done, **self._as_it_is | said)
+
+    @property
+    def _as_it_is(self) -> dict[str, Any]:
+        sized = {"uuid": self.record.uuid, "workers": self.record.total_workers, "rate": self.price_per_hour}
+        return sized | {"until": self.lease.expires if math.isfinite(self.lease.expires) else None}
+
     async def delete(self) -> None:
         """Delete the cluster and wait until it has gone."""
         await self._let_go()
-        with self._phases.phase("down", self.record.name):
+        with self._phases.phase("down", self.record.name), self._noted(DELETE, DELETED, until=None) as found:
             await self._service.remove(self.record)
-            await self.booking.release()
+            found["usd"] = await self.booking.release()
         self._ended = self._service.clock.now()
 
     async def stop(self) -> None:
@@ -216,7 +233,7 @@ class Tenure:
         """
         await self._let_go()
         name, limit = self.record.name, duration("timeouts.delete")
-        with self._phases.phase("stop", name):
+        with self._phases.phase("stop", name), self._noted(STOP, STOPPED) as found:
             await self.note(ADAPT, "")
             before = await self.refresh()
             changes, mask = _size_change(before, made_with(before), 0)
@@ -230,7 +247,8 @@ class Tenure:
                 raise
             self.lease.expires = until
             await forget(before.staging, before.uuid)  # the keys: who starts it again waits for new ones
-            await self.booking.follow(await self.refresh())
+            held = await self.booking.follow(await self.refresh())
+            found |= {"until": until, "usd": self.cost, "rate": held.rate if held else None}
         self._ended = self._service.clock.now()
 
     async def _back_to(self, expires: float | None) -> None:
@@ -245,6 +263,7 @@ class Tenure:
         if keep and self.lease.may_move(self.lease.ends):
             await self._update(living_until(self.lease.ends), [EXPIRY])
             await self._leased(self.lease.ends)
+            self.note_act(EXTEND, usd=self.cost)
         await self._seen(self.lease.expires)  # whoever ends it later: it was there until now
         self._ended = self._service.clock.now()
 
@@ -252,6 +271,7 @@ class Tenure:
         """Let go of a cluster that is deleted in a moment, and have the ledger count on that."""
         await self._let_go()
         self._ended = self._service.clock.now()
+        self.note_act(HANDED_BACK, usd=self.cost)
         await self._seen(self._ended + MOMENT)
 
     async def _seen(self, expires: float) -> None:

@@ -29,12 +29,15 @@ class Finding:
         What was found.
     cure : str
         What to do, as something that can be pasted; empty when it is ok.
+    evidence : tuple of str
+        What that was seen by, one line each.
     """
 
     check: str
     status: Status
     text: str
     cure: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 Check = Callable[[], Finding]

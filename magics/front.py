@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
     from ..kernel_ext.coming_up import ComingUp
     from ..kernel_ext.session import Session
-    from .bars import Bars
-    from .render import Table
+    from .render import Shown
 
 
 class Front:
@@ -48,8 +47,8 @@ class Front:
         """Give a result as one JSON document."""
         self.result(json.dumps(value, indent=2, ensure_ascii=False))
 
-    def show(self, table: Table | Bars) -> None:
-        """Give a result as a table or a plot."""
+    def show(self, table: Shown) -> None:
+        """Give a result as a table, a plot or a view."""
         self.result(table.text())
 
     def progress(self) -> Progress:

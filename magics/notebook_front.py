@@ -21,8 +21,7 @@ from .progress import LiveDisplay, LiveLine, PlainLines, Progress
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
     from ..kernel_ext.coming_up import ComingUp
-    from .bars import Bars
-    from .render import Table
+    from .render import Shown
 
 
 class NotebookFront(Front):
@@ -44,8 +43,8 @@ class NotebookFront(Front):
         if not self.quiet:
             click.echo(line)
 
-    def show(self, table: Table | Bars) -> None:
-        """Show a table or a plot as a notebook shows a result."""
+    def show(self, table: Shown) -> None:
+        """Show a table, a plot or a view as a notebook shows a result."""
         from IPython.display import display
 
         display(table.bundle(), raw=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import Any
 
 import ipywidgets
+
+from .page import css
 
 MARK = "dask-dataproc"
 """The metadata of an output by which our labextension knows a panel, to show the table of one whose kernel is gone."""
@@ -14,7 +15,7 @@ MARK = "dask-dataproc"
 
 def styled(parts: Iterable[Any]) -> Any:
     """Return ``parts`` one under the other, as a panel."""
-    style = ipywidgets.HTML(f"<style>{files('dask_dataproc.magics').joinpath('panel.css').read_text()}</style>")
+    style = ipywidgets.HTML(f"<style>{css()}</style>")
     style.layout.display = "none"
     widget = ipywidgets.VBox([style, *parts])
     widget.add_class("dask-dataproc-panel")

@@ -6,11 +6,24 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 _UNITS = ("B", "kiB", "MiB", "GiB", "TiB")
 _ADDRESS = re.compile(r"https?://|/(\S+/)?proxy/")
 """How the address of a page begins; one that a Jupyter server passes on has no host."""
 _CELL = "text-align:left;padding:1px 14px 1px 0"
+
+
+class Shown(Protocol):
+    """What a verb may give to be shown: a table, a plot, a view."""
+
+    def text(self) -> str:
+        """Return it for a terminal."""
+        ...
+
+    def bundle(self) -> dict[str, str]:
+        """Return it as one mimebundle, of text and HTML."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -102,6 +103,20 @@ class Airflow:
         """Return the provider packages it has and their versions."""
         listed = self._call("GET", "/providers", params={"limit": 1000}) or {}
         return {each["package_name"]: each["version"] for each in listed.get("providers", [])}
+
+    def health(self) -> dict[str, str]:
+        """Return what it says of its parts, as ``scheduler``: ``healthy``; parts that it does not run are left out."""
+        said = self._call("GET", "/monitor/health" if self.version == 2 else "/health") or {}
+        return {
+            part: about["status"] for part, about in said.items() if isinstance(about, dict) and about.get("status")
+        }
+
+    def failed_runs(self, since: float) -> list[str]:
+        """Return the runs of all DAGs that began since then (unix seconds) and failed, ``DAG RUN``, 100 at most."""
+        begun = datetime.datetime.fromtimestamp(since, datetime.UTC).isoformat()
+        asked = {"state": "failed", "start_date_gte": begun, "limit": 100}
+        found = self._call("GET", "/dags/~/dagRuns", params=asked) or {}
+        return [f"{run['dag_id']} {run['dag_run_id']}" for run in found.get("dag_runs", [])]
 
     def _versions(self) -> tuple[int, str]:
         for version in (2, 1):
