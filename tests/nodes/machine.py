@@ -115,16 +115,20 @@ class Node:
     script: str = "/usr/local/lib/configure-storage.sh"
     seconds: float = field(default=0.0)
 
+    @property
+    def leader(self) -> psutil.Process:
+        """The first process of the machine itself."""
+        return next(filter(_leads, self.process.children(recursive=True)))
+
     def tell(self, attributes: dict[str, str], **misbehaviour: float) -> None:
         self.lab.tell(self.address, self.name, attributes, **misbehaviour)
 
     def sh(self, command: str, *, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run ``command`` as root on the node."""
-        leader = next(filter(_leads, self.process.children(recursive=True)))
         spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--wdns=/"]
         clean = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "bash", "-c", command]
         return subprocess.run(
-            ["nsenter", "--target", str(leader.pid), *spaces, *clean],
+            ["nsenter", "--target", str(self.leader.pid), *spaces, *clean],
             check=check,
             capture_output=True,
             text=True,

@@ -18,10 +18,6 @@ SCRIPTS = sorted(NODE_PROGRAMS.glob("*.sh"))
 ROLE = NODE_PROGRAMS.parent / "infra" / "ansible" / "roles" / "dask-config"
 
 
-def as_a_script_has_it(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 @pytest.mark.parametrize("name", [name for name in VALUES if name != "dask"])
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_a_script_reads_each_value_as_a_reader_of_yaml_does(script, name, tmp_path):
@@ -29,8 +25,16 @@ def test_a_script_reads_each_value_as_a_reader_of_yaml_does(script, name, tmp_pa
     on_a_node.write_text(alone(script))
     assert not (tmp_path / FILE.name).exists()
     for path in (script, on_a_node):
-        said = subprocess.run(["bash", "-c", f". {path}; value {name} | tr -d '[],'"], capture_output=True, text=True)
-        assert (said.stdout.strip(), said.stderr) == (as_a_script_has_it(VALUES[name]), "")
+        said = subprocess.run(["bash", "-c", f". {path}; value {name}"], capture_output=True, text=True)
+        assert (yaml.safe_load(said.stdout), said.stderr) == (VALUES[name], "")
+
+
+def test_a_list_is_one_in_a_script_too():
+    lists = "printf '%s\\n' \"${SHARED_FOLDERS[@]}\" - \"${SCRATCH_VARIABLES[@]}\""
+    said = subprocess.run(
+        ["bash", "-c", f". {NODE_PROGRAMS / 'configure-storage.sh'}; {lists}"], capture_output=True, text=True
+    )
+    assert said.stdout.split() == [*VALUES["shared_folders"], "-", *VALUES["scratch_folders"]]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
