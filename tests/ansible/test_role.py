@@ -73,10 +73,14 @@ class Machine:
     def state(self) -> dict[str, str]:
         """What role and script both see to, without what is a number of the machine's own."""
         return {
-            "account": self.node.sh(f"getent passwd {NODE['account']} | cut -d: -f1,5-; id -nG {NODE['account']}").stdout,
+            "account": self.node.sh(
+                f"getent passwd {NODE['account']} | cut -d: -f1,5-; id -nG {NODE['account']}"
+            ).stdout,
             "scratch": self.node.sh(f"stat --format '%n %U:%G %a' {NODE['scratch']} {NODE['scratch']}/*").stdout,
             "settings": self.node.sh(f"sort {NODE['settings']}; stat --format '%U %a' {NODE['settings']}").stdout,
-            "mount": self.node.sh(f"ls {NODE['shared']} >/dev/null; findmnt --list --noheadings {NODE['shared']}").stdout,
+            "mount": self.node.sh(
+                f"ls {NODE['shared']} >/dev/null; findmnt --list --noheadings {NODE['shared']}"
+            ).stdout,
         }
 
 
@@ -95,7 +99,11 @@ def machine(lab: Lab, tmp_path: Path) -> Iterator[Machine]:
     place = layer / "usr" / "local" / "lib"
     place.mkdir(parents=True)
     (place / "configure-storage.sh").write_text(alone(NODE_PROGRAMS / "configure-storage.sh"))
-    told = {"dask-runtime": "standalone", "dask-filestore": EXPORT, "dask-gcsfs": json.dumps(GIVEN["dask_config_gcsfs"])}
+    told = {
+        "dask-runtime": "standalone",
+        "dask-filestore": EXPORT,
+        "dask-gcsfs": json.dumps(GIVEN["dask_config_gcsfs"]),
+    }
     with booted(lab, layer, told) as node:
         yield Machine(node, tmp_path)
 
@@ -121,13 +129,18 @@ print(json.dumps([{{n: dask.config.get(n) for n in names}}, setting("region"), s
 
 
 def test_it_is_checked_first_applied_and_then_changes_nothing_and_dask_has_what_nodes_have(machine, tmp_path):
-    before = machine.node.sh("find /etc /tmp /var/lib -newer /proc/1/stat -type f | sort; cat /etc/passwd /etc/fstab").stdout
+    before = machine.node.sh(
+        "find /etc /tmp /var/lib -newer /proc/1/stat -type f | sort; cat /etc/passwd /etc/fstab"
+    ).stdout
     checked = machine.apply("--check", "--diff")
     assert checked.worked, checked.said
     assert "+    worker-ttl: 60s" in checked.said
-    assert before == machine.node.sh(
-        "find /etc /tmp /var/lib -newer /proc/1/stat -type f | sort; cat /etc/passwd /etc/fstab"
-    ).stdout
+    assert (
+        before
+        == machine.node.sh(
+            "find /etc /tmp /var/lib -newer /proc/1/stat -type f | sort; cat /etc/passwd /etc/fstab"
+        ).stdout
+    )
 
     applied = machine.apply("--diff")
     assert applied.worked, applied.said
@@ -193,7 +206,9 @@ def test_it_boots_while_the_filestore_is_away_and_has_it_once_that_is_back(machi
         assert node.sh("timeout 60 ls /shared/data", check=False).returncode not in (0, 124)
     finally:
         inside(lab, "nft", "delete table ip away")
-    until(lambda: node.sh("timeout 60 findmnt /shared/ --types nfs; timeout 60 ls /shared", check=False).returncode == 0)
+    until(
+        lambda: node.sh("timeout 60 findmnt /shared/ --types nfs; timeout 60 ls /shared", check=False).returncode == 0
+    )
     assert (again := machine.apply()).changed <= 1, again.said
 
 

@@ -30,7 +30,7 @@ def test_a_script_reads_each_value_as_a_reader_of_yaml_does(script, name, tmp_pa
 
 
 def test_a_list_is_one_in_a_script_too():
-    lists = "printf '%s\\n' \"${SHARED_FOLDERS[@]}\" - \"${SCRATCH_VARIABLES[@]}\""
+    lists = 'printf \'%s\\n\' "${SHARED_FOLDERS[@]}" - "${SCRATCH_VARIABLES[@]}"'
     said = subprocess.run(
         ["bash", "-c", f". {NODE_PROGRAMS / 'configure-storage.sh'}; {lists}"], capture_output=True, text=True
     )
