@@ -1,4 +1,4 @@
-"""The workflow that checks a team's notebooks: its steps, as GitHub's runner runs them, on a repository with mistakes."""
+"""The workflow that checks a team's notebooks: its steps, as GitHub runs them, on a repository with mistakes."""
 
 from __future__ import annotations
 

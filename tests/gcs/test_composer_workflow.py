@@ -95,9 +95,7 @@ def test_the_check_has_no_secret_and_no_right_but_to_read_and_others_may_call_it
 def test_a_call_of_the_check_by_another_repository_passes_actionlint(repository):
     called = write_workflow(repository, name=CHECK)
     example = re.search(r"^#   jobs:\n(?:#    .*\n)+", called.read_text(), re.MULTILINE)[0]
-    here = example.replace(
-        "OWNER/REPOSITORY/.github/workflows/check-notebooks.yml@main", f"./.github/workflows/{CHECK}"
-    )
+    here = example.replace(f"OWNER/REPOSITORY/.github/workflows/{CHECK}@main", f"./.github/workflows/{CHECK}")
     caller = called.with_name("caller.yml")
     caller.write_text("on: push\n" + re.sub(r"^#   ", "", here, flags=re.MULTILINE))
     assert lint(caller).returncode == 0
