@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -29,6 +29,8 @@ NEEDED = {
     "ganesha.nfsd": "bash tests/nodes/nfs/setup.sh",
     "linux.uml": "bash tests/nodes/nfs/setup.sh",
 }
+AUTOFS = Path("/dev/autofs")
+"""What systemd's automounts need of the kernel."""
 SETTINGS = "/etc/dask-dataproc/node.env"
 NUMBERS = count(1)
 
@@ -187,14 +189,15 @@ def network() -> Iterator[Lab]:
 
 @contextlib.contextmanager
 def booted(
-    lab: Lab, layer: Path, attributes: dict[str, str], disks: list[str] | None = None, disk: str = "3g"
+    lab: Lab, layer: Path, attributes: dict[str, str], disks: Sequence[str] = (), disk: str = "3g"
 ) -> Iterator[Node]:
     """Give a machine that has booted, and power it off: ``layer`` lies over the base of its root file system."""
     name, address = f"node-{next(NUMBERS)}", f"{NETWORK}.{next(NUMBERS) + 20}"
     lab.tell(address, name, attributes)
     (layer / "usr" / "sbin").mkdir(parents=True, exist_ok=True)
     shutil.copy(NFS / "mount.nfs", layer / "usr" / "sbin")
-    binds = [f"--bind={disk}:/dev/nvme0n{at}" for at, disk in enumerate(disks or [], 1)]
+    binds = [f"--bind={disk}:/dev/nvme0n{at}" for at, disk in enumerate(disks, 1)]
+    binds += [f"--bind={lab.export}:/run/exports/vol1", *(["--bind=/dev/autofs"] if AUTOFS.exists() else [])]
     environment = {
         "NAME": name,
         "ADDRESS": address,
@@ -204,7 +207,7 @@ def booted(
         "LOWER": f"{layer}:{BASE}",
         "GROUP": f"dd-{name}-{os.getpid()}",
         "DISK": disk,
-        "ARGUMENTS": " ".join([*binds, f"--bind={lab.export}:/run/exports/vol1"]),
+        "ARGUMENTS": " ".join(binds),
     }
     (lab.folder / name).mkdir()
     command = ["unshare", "--mount", "--net", "bash", str(IMAGE / "node.sh")]

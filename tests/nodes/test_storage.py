@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ def boot(lab: Lab, layer: Path) -> Iterator:
     """Boots a node: ``boot(attributes, disks=[…], disk="2g")``."""
     with contextlib.ExitStack() as ends:
 
-        def start(attributes: dict[str, str], disks: list[str] | None = None, disk: str = "3g") -> Node:
+        def start(attributes: dict[str, str], disks: Sequence[str] = (), disk: str = "3g") -> Node:
             return ends.enter_context(booted(lab, layer, attributes, disks, disk))
 
         yield start
