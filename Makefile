@@ -5,6 +5,7 @@
 #   make test    everything the tests need, then all of them, quick ones first
 #   make infra-check  what is in infra/, by the tools that read it
 #   make airflow  operators, templates, Composer and schedulers on real Airflows: twelve minutes, not among make test's
+#   make infra-check  what is in infra/, by the tools that read it
 #   make check   style, types, import arrows, spelling, and that the house is in order
 #   make notebooks  executes notebooks/ and saves what they give, which the tests hold them to
 #   make lock    requirements.lock anew from pyproject.toml
@@ -51,6 +52,9 @@ airflow: $(INSTALLED)
 infra-check: $(INSTALLED)
 	@bash tests/monitoring/setup.sh
 	@$(PYTEST) tests/monitoring
+	@bash tests/ansible/setup.sh
+	@bash tests/nodes/setup.sh
+	@$(PYTEST) tests/ansible
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shlex
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ from .paths import private
 from .spec import ClusterSpec
 
 NODE_PROGRAMS = Path(__file__).parent.parent / "init_actions"
+NODE = "node.yaml"
+BESIDE = """NODE=$(<"$(dirname "${BASH_SOURCE[0]}")/node.yaml")"""
+"""The line of a script that reads what a node is."""
 FOR_JOBS = ("clusters", "init_actions", "kernel_ext", "magics", "pipelines")
 """The folders of this package that a job may import on a node."""
 
@@ -69,8 +73,9 @@ def node_archive() -> dict[str, bytes]:
 
     Beside the programs, which are all that a node needs to boot, that has this package for the jobs that run there.
     """
-    scripts = {path.name: path.read_bytes() for path in sorted(NODE_PROGRAMS.glob("*.sh"))}
-    programs = {f"dask_dataproc_node/{path.name}": path.read_bytes() for path in sorted(NODE_PROGRAMS.glob("*.py"))}
+    scripts = {path.name: alone(path).encode() for path in sorted(NODE_PROGRAMS.glob("*.sh"))}
+    parts = [*sorted(NODE_PROGRAMS.glob("*.py")), NODE_PROGRAMS / NODE]
+    programs = {f"dask_dataproc_node/{path.name}": path.read_bytes() for path in parts}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, data in (programs | _package()).items():
@@ -78,6 +83,12 @@ def node_archive() -> dict[str, bytes]:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, data)
     return scripts | {"node.zip": packed.getvalue()}
+
+
+def alone(script: Path) -> str:
+    """Return an initialization action with what it reads beside it put in: Dataproc brings nodes that one file."""
+    values = (NODE_PROGRAMS / NODE).read_text(encoding="utf-8").rstrip("\n")
+    return script.read_text(encoding="utf-8").replace(BESIDE, f"NODE={shlex.quote(values)}")
 
 
 def _package() -> dict[str, bytes]:

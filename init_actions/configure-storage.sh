@@ -13,18 +13,25 @@
 # and a disk under user-mode Linux (tests/nodes/test_storage.py).
 set -euo pipefail
 
+# What a node is: beside this script in the repository. On a node the text itself stands here: staging puts it in.
+NODE=$(<"$(dirname "${BASH_SOURCE[0]}")/node.yaml")
+
+# value NAME  Print what that says of NAME.
+value() {
+  sed --quiet "s/^$1: *//p" <<<"$NODE"
+}
+
+ACCOUNT=$(value account) ACCOUNT_HOME=$(value home) ACCOUNT_SHELL=$(value shell) SETTINGS=$(value settings)
+SCRATCH=$(value scratch) MOST_SPILL=$(value most_spill) SHARED=$(value shared)
+NFS_PORT=$(value nfs_port) NFS_OPTIONS=$(value nfs_options) NFS_SECONDS=$(value nfs_seconds)
+read -ra SCRATCH_VARIABLES < <(value scratch_folders | tr --delete '[],')
+SCRATCH_FOLDERS=("${SCRATCH_VARIABLES[@]#*=}")
+read -ra SHARED_FOLDERS < <(value shared_folders | tr --delete '[],')
+readonly NODE ACCOUNT ACCOUNT_HOME ACCOUNT_SHELL SETTINGS SCRATCH SCRATCH_VARIABLES SCRATCH_FOLDERS MOST_SPILL
+readonly SHARED SHARED_FOLDERS NFS_PORT NFS_OPTIONS NFS_SECONDS
 readonly METADATA=http://metadata.google.internal/computeMetadata/v1/instance/attributes
-readonly ACCOUNT=dask
-readonly SCRATCH=/tmp/dask-worker-space
-readonly SCRATCH_FOLDERS=(spill-directory shuffle-data temp-downloads)
 readonly LABEL=dask-scratch
 readonly LEAST_FREE=$((1 << 30))
-readonly MOST_SPILL=50000000000
-readonly SHARED=/shared
-readonly SHARED_FOLDERS=(data/input data/output projects dask-tmp dask-state)
-readonly NFS_PORT=2049
-readonly NFS_OPTIONS=vers=4.1,hard,timeo=600,retrans=3,retry=0,noatime,nosuid,nodev
-readonly SETTINGS=/etc/dask-dataproc/node.env
 readonly PROGRAM=/usr/local/sbin/dask-configure-storage
 readonly UNIT=/etc/systemd/system/dask-storage.service
 readonly TRIES=4
@@ -99,7 +106,7 @@ attribute() {
 
 make_account() {
   getent passwd "$ACCOUNT" >/dev/null || run useradd --system --user-group --no-create-home \
-    --home-dir /var/lib/dask --shell /usr/sbin/nologin "$ACCOUNT"
+    --home-dir "$ACCOUNT_HOME" --shell "$ACCOUNT_SHELL" "$ACCOUNT"
 }
 
 # Dataproc itself mounts local SSDs at /mnt/1, /mnt/2, …; what it has not mounted gets a file system and goes beside.
@@ -200,7 +207,7 @@ reach_filestore() {
 mount_filestore() {
   if mountpoint --quiet "$SHARED"; then return; fi
   mkdir --parents "$SHARED"
-  if ! run timeout --kill-after=5 45 mount -t nfs -o "$NFS_OPTIONS" "$filestore" "$SHARED"; then
+  if ! run timeout --kill-after=5 "$NFS_SECONDS" mount -t nfs -o "$NFS_OPTIONS" "$filestore" "$SHARED"; then
     REASON="filestore: $filestore: $REASON"
     return 1
   fi
@@ -229,10 +236,10 @@ write_settings() {
 
 # Spilling ends at ADR-002's 50 GB a worker, or earlier where the disk has less: at four fifths of what is free.
 settings() {
-  local spill=$((free * 4 / 5))
-  echo "WORKER_SPACE=$SCRATCH/spill-directory"
-  echo "DASK_TEMPORARY_DIRECTORY=$SCRATCH/shuffle-data"
-  echo "TMPDIR=$SCRATCH/temp-downloads"
+  local spill=$((free * 4 / 5)) variable
+  for variable in "${SCRATCH_VARIABLES[@]}"; do
+    echo "${variable%%=*}=$SCRATCH/${variable#*=}"
+  done
   echo "DASK_DISTRIBUTED__WORKER__MEMORY__MAX_SPILL=$((spill < MOST_SPILL ? spill : MOST_SPILL))"
   if [[ $gcsfs ]]; then echo "FSSPEC_GS='$gcsfs'"; fi
 }

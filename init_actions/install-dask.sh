@@ -13,12 +13,20 @@
 # Not tried on Dataproc itself. Tried on Debian 12 nodes with a metadata server and a Cloud Storage server (tests/nodes).
 set -euo pipefail
 
+# What a node is: beside this script in the repository. On a node the text itself stands here: staging puts it in.
+NODE=$(<"$(dirname "${BASH_SOURCE[0]}")/node.yaml")
+
+# value NAME  Print what that says of NAME.
+value() {
+  sed --quiet "s/^$1: *//p" <<<"$NODE"
+}
+
+PLACE=$(value place) SETTINGS=$(value settings)
+ACCOUNT=$(value account) ACCOUNT_HOME=$(value home) ACCOUNT_SHELL=$(value shell)
+readonly NODE PLACE SETTINGS ACCOUNT ACCOUNT_HOME ACCOUNT_SHELL
 readonly INSTANCE=http://metadata.google.internal/computeMetadata/v1/instance
-readonly PLACE=/opt/dask-dataproc
 readonly PROGRAM=$PLACE/install-dask.sh
 readonly UNITS=/etc/systemd/system
-readonly SETTINGS=/etc/dask-dataproc/node.env
-readonly ACCOUNT=dask
 readonly CREDENTIALS=/run/dask-dataproc.netrc
 readonly KNOX=/usr/lib/knox
 readonly OPS_AGENT=/etc/google-cloud-ops-agent
@@ -352,7 +360,7 @@ install_programs() {
 
 make_account() {
   getent passwd "$ACCOUNT" >/dev/null || run useradd --system --user-group --no-create-home \
-    --home-dir /var/lib/dask --shell /usr/sbin/nologin "$ACCOUNT"
+    --home-dir "$ACCOUNT_HOME" --shell "$ACCOUNT_SHELL" "$ACCOUNT"
 }
 
 check_out() {
@@ -393,9 +401,9 @@ Type=notify
 ExecStart=$PLACE/env/bin/python -m dask_dataproc_node.$1
 User=$ACCOUNT
 SupplementaryGroups=systemd-journal
-StateDirectory=dask
-WorkingDirectory=/var/lib/dask
-Environment=HOME=/var/lib/dask SKEIN_CONFIG=/var/lib/dask/.skein PYTHONUNBUFFERED=1
+StateDirectory=${ACCOUNT_HOME#/var/lib/}
+WorkingDirectory=$ACCOUNT_HOME
+Environment=HOME=$ACCOUNT_HOME SKEIN_CONFIG=$ACCOUNT_HOME/.skein PYTHONUNBUFFERED=1
 Environment=PYTHONPATH=$PLACE/node
 ${storage:+Environment=STORAGE_EMULATOR_HOST=$storage GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT=false}
 EnvironmentFile=-$SETTINGS

@@ -1,34 +1,28 @@
-"""Dask's own configuration on every node. Figures: ADR-002 (worker memory fractions, timeouts, fault tolerance)."""
+"""Dask's own configuration on every node: what node.yaml says, and the preloads of our programs."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from . import tolerance
+import yaml
 
-DASK: dict[str, Any] = {
-    "distributed.worker.memory.target": 0.85,
-    "distributed.worker.memory.spill": 0.90,
-    "distributed.worker.memory.pause": 0.95,
-    "distributed.worker.memory.terminate": 0.98,
-    "distributed.comm.timeouts.connect": "30s",
-    "distributed.comm.timeouts.tcp": "30s",
-    "distributed.comm.retry.count": 3,
-    "distributed.comm.retry.delay.min": "1s",
-    "distributed.comm.retry.delay.max": "20s",
-    "distributed.worker.profile.interval": "10ms",
-    "distributed.worker.profile.cycle": "1s",
-    "distributed.scheduler.http.routes": [
-        "distributed.http.scheduler.prometheus",
-        "distributed.http.scheduler.info",
-        "distributed.http.scheduler.json",
-        "distributed.http.health",
-        "distributed.http.statics",
-    ],  # Dask's own list but its proxy to worker pages: they are not served, and its import costs half a second
+NODE: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("node.yaml").read_text(encoding="utf-8"))
+"""What a node is, by name: what the initialization actions and the Ansible role read too."""
+
+
+def _flat(section: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return the settings of a section by their names with dots, as `dask.config.set` takes them."""
+    found: dict[str, Any] = {}
+    for name, value in section.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return found
+
+
+DASK: dict[str, Any] = _flat(NODE["dask"]) | {
     "distributed.worker.preload": [
         f"{__package__}.{module}" for module in ("task_timeouts", "high_water", "worker_metrics")
     ],
-    **tolerance.DASK,
 }
 SCHEDULER_PORT, DASHBOARD_PORT = 8786, 8787
 WORKER_PORT = 8788

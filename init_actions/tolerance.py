@@ -52,11 +52,6 @@ TABLE = (
     Figure("cluster_level.checkpoint_interval", "600s", "", "a checkpoint keeps each partition as soon as it is there"),
     Figure("cluster_level.recovery_timeout", "300s", "", "10 minutes: as long as a worker waits for its head"),
 )
-DASK: dict[str, Any] = {
-    "distributed.scheduler.allowed-failures": RETRIES,
-    "distributed.scheduler.worker-ttl": "60s",
-    "distributed.deploy.lost-worker-timeout": "30s",
-}
 
 
 class Retries(SchedulerPlugin):

@@ -65,12 +65,29 @@ def apply(context: click.Context, front: Front, folder: Path, url: str, secrets:
 @folder_argument
 @click.option("--airflow", default="2.11.2", show_default=True, help="The environment's version of Airflow.")
 @click.option("--python", default="3.11", show_default=True, help="The environment's version of Python.")
+@click.option("--check", is_flag=True, help="The one that checks notebooks and DAGs: check-notebooks.yml.")
 @pass_front
-def workflow(front: Front, folder: Path, airflow: str, python: str) -> None:
-    """Write DIR/.github/workflows/sync-to-composer.yml, which syncs DAGs at every push."""
-    from ..pipelines.composer.begin import write_workflow
+def workflow(front: Front, folder: Path, airflow: str, python: str, check: bool) -> None:
+    """Write a GitHub workflow into DIR/.github/workflows: sync-to-composer.yml, which syncs DAGs at every push.
 
-    front.result(str(write_workflow(folder, airflow, python)))
+    With --check the one that is for pull requests, and for other repositories to call.
+    """
+    from ..pipelines.composer.begin import write_workflow
+    from ..pipelines.composer.workflow import CHECK, WORKFLOW
+
+    front.result(str(write_workflow(folder, airflow, python, CHECK if check else WORKFLOW)))
+
+
+@composer.command()
+@pass_front
+def sanitize(front: Front) -> None:
+    """Print nbval's rules for what our commands say and no two runs have alike: times, names, addresses.
+
+    pytest --nbval --nbval-sanitize-with FILE, with this in FILE.
+    """
+    from ..pipelines.composer.begin import FILES
+
+    front.result((FILES / "sanitize.cfg").read_text(encoding="utf-8").rstrip())
 
 
 @composer.command()

@@ -47,16 +47,24 @@ def begin(folder: Path) -> Path:
     return path
 
 
-def write_workflow(folder: Path, airflow: str = AIRFLOW, python: str = PYTHON) -> Path:
-    """Write the GitHub workflow that syncs ``folder``/dags, and return its path; an earlier one is written over.
+def write_workflow(folder: Path, airflow: str = AIRFLOW, python: str = PYTHON, name: str = WORKFLOW) -> Path:
+    """Write a GitHub workflow into the repository at ``folder``, and return its path; an earlier one is written over.
+
+    Parameters
+    ----------
+    folder : Path
+    airflow, python : str
+        Versions of the environment.
+    name : str
+        `WORKFLOW`, which syncs its DAGs, or `CHECK`, which checks its notebooks and DAGs.
 
     Raises
     ------
     SpecError
         ``airflow`` or ``python`` is no version.
     """
-    text = workflow_text((FILES / WORKFLOW).read_text(encoding="utf-8"), version("dask-dataproc"), airflow, python)
-    path = folder / ".github" / "workflows" / WORKFLOW
+    text = workflow_text((FILES / name).read_text(encoding="utf-8"), version("dask-dataproc"), airflow, python)
+    path = folder / ".github" / "workflows" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""The GitHub workflow that syncs DAGs to Composer, as a text. Pure."""
+"""The GitHub workflows of a team's repository, as texts: DAGs to Composer, and the check before. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from string import Template
 
 from ...clusters.errors import SpecError
 
-WORKFLOW = "sync-to-composer.yml"
+WORKFLOW, CHECK = "sync-to-composer.yml", "check-notebooks.yml"
 AIRFLOW = "2.11.2"
 PYTHON = "3.11"
 
 
 def workflow_text(template: str, release: str, airflow: str = AIRFLOW, python: str = PYTHON) -> str:
-    """Return the workflow's text.
+    """Return a workflow's text.
 
     Parameters
     ----------

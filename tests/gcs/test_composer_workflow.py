@@ -1,4 +1,4 @@
-"""The GitHub workflow that syncs DAGs, as actionlint and shellcheck read it."""
+"""The GitHub workflows of a team's repository, as actionlint and shellcheck read them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ import pytest
 import yaml
 
 from dask_dataproc.pipelines.composer.begin import write_workflow
+from dask_dataproc.pipelines.composer.workflow import CHECK, WORKFLOW
 
 ROOT = Path(__file__).parents[2]
 ACTIONLINT = ROOT / "build" / "bin" / "actionlint"
 
 
 @pytest.fixture
-def workflow(tmp_path: Path) -> Path:
+def repository(tmp_path: Path) -> Path:
     if not ACTIONLINT.exists():
         pytest.fail("actionlint is not installed: bash tests/gcs/setup.sh", pytrace=False)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    return write_workflow(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def workflow(repository: Path) -> Path:
+    return write_workflow(repository)
 
 
 def lint(path: Path) -> subprocess.CompletedProcess[str]:
@@ -33,8 +39,9 @@ def lint(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def test_the_workflow_passes_actionlint(workflow):
-    checked = lint(workflow)
+@pytest.mark.parametrize("name", [WORKFLOW, CHECK])
+def test_a_workflow_passes_actionlint(name, repository):
+    checked = lint(write_workflow(repository, name=name))
     assert checked.returncode == 0, checked.stdout
 
 
@@ -72,3 +79,25 @@ def test_the_workflow_has_no_key_no_more_rights_than_it_needs_and_parses_before_
     used = [step["uses"] for step in document["jobs"]["sync"]["steps"] if "uses" in step]
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used), used
     assert not [step for step in steps if "rsync" in step or " rm " in step]
+
+
+def test_the_check_has_no_secret_and_no_right_but_to_read_and_others_may_call_it(repository):
+    text = write_workflow(repository, name=CHECK).read_text()
+    document = yaml.safe_load(text)
+    assert document["permissions"] == {"contents": "read"}
+    assert "secrets." not in text
+    assert "id-token" not in text
+    on = document[True]  # as YAML 1.1 reads `on`
+    assert set(on) == {"pull_request", "workflow_call"}
+    assert not [name for name, given in on["workflow_call"]["inputs"].items() if "default" not in given]
+
+
+def test_a_call_of_the_check_by_another_repository_passes_actionlint(repository):
+    called = write_workflow(repository, name=CHECK)
+    example = re.search(r"^#   jobs:\n(?:#    .*\n)+", called.read_text(), re.MULTILINE)[0]
+    here = example.replace(f"OWNER/REPOSITORY/.github/workflows/{CHECK}@main", f"./.github/workflows/{CHECK}")
+    caller = called.with_name("caller.yml")
+    caller.write_text("on: push\n" + re.sub(r"^#   ", "", here, flags=re.MULTILINE))
+    assert lint(caller).returncode == 0
+    caller.write_text(caller.read_text().replace("notebooks: jobs", "notebook: jobs"))
+    assert 'input "notebook" is not defined' in lint(caller).stdout

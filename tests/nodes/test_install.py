@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from dask_dataproc.clusters.staging import NODE_PROGRAMS
+from dask_dataproc.clusters.staging import NODE_PROGRAMS, alone
 
 from .staged import Staging, cutting
 
@@ -56,7 +56,7 @@ class Node:
 
     def __init__(self, lab, name: str) -> None:
         self.lab, self.name, self.address = lab, name, lab.address(name)
-        text = base64.b64encode((NODE_PROGRAMS / "install-dask.sh").read_bytes()).decode()
+        text = base64.b64encode(alone(NODE_PROGRAMS / "install-dask.sh").encode()).decode()
         self.sh(f"umount -q {PLACE}; rm -rf {PLACE}; base64 -d <<<{text} >{SCRIPT}", check=False)
         drop_in = "/etc/systemd/system/dask-departure.service.d"
         self.sh(f"mkdir -p {drop_in}; echo '{IDLE}' >{drop_in}/idle.conf")

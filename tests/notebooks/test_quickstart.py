@@ -11,8 +11,9 @@ import nbformat
 import pandas as pd
 import pytest
 
-HERE = Path(__file__).parent
-NOTEBOOKS = HERE.parent.parent / "notebooks"
+from dask_dataproc.pipelines.composer.begin import FILES
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 QUICKSTART = NOTEBOOKS / "quickstart.ipynb"
 
 
@@ -32,7 +33,7 @@ def orders(tmp_path_factory) -> Path:
 
 
 def test_every_notebook_gives_what_is_saved_in_it(shared_laptop):
-    options = ["--nbval", "--nbval-sanitize-with", str(HERE / "sanitize.cfg"), "--nbval-cell-timeout", "120"]
+    options = ["--nbval", "--nbval-sanitize-with", str(FILES / "sanitize.cfg"), "--nbval-cell-timeout", "120"]
     done = run_on(
         shared_laptop, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(NOTEBOOKS)
     )

@@ -44,7 +44,7 @@ def test_a_store_gets_scripts_and_programs_under_this_version(store):
     scripts = {path.name for path in staging.NODE_PROGRAMS.glob("*.sh")}
     assert below(store, folder) == scripts | {"node.zip", "uv-linux-x86_64"}
     with fsspec.open(f"{folder}/install-dask.sh", "rb") as uploaded:
-        assert uploaded.read() == (staging.NODE_PROGRAMS / "install-dask.sh").read_bytes()
+        assert uploaded.read().decode() == staging.alone(staging.NODE_PROGRAMS / "install-dask.sh")
 
 
 def test_a_store_gets_the_packages_under_their_key(store):
@@ -131,7 +131,8 @@ def test_the_same_programs_are_the_same_bytes():
 
 def test_the_programs_are_one_package_of_the_files_as_they_are():
     archive = zipfile.ZipFile(io.BytesIO(staging.node_archive()["node.zip"]))
-    sources = {f"dask_dataproc_node/{path.name}": path.read_bytes() for path in staging.NODE_PROGRAMS.glob("*.py")}
+    parts = [path for path in staging.NODE_PROGRAMS.iterdir() if path.name.endswith((".py", ".yaml"))]
+    sources = {f"dask_dataproc_node/{path.name}": path.read_bytes() for path in parts}
     there = {name: archive.read(name) for name in archive.namelist()}
     assert {name: data for name, data in there.items() if name.startswith("dask_dataproc_node/")} == sources
 
