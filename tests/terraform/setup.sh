@@ -25,7 +25,7 @@ mkdir -p "$mirror"
 read_by=$(cat "$here/schema.py" | cksum)
 if once schema "$cdktf $read_by"; then
     need npm "https://nodejs.org"
-    rm -rf "$made/package" && mkdir -p "$made/package"
+    rm -rf "${made:?}/package" && mkdir -p "$made/package"
     archive=$(cd "$made" && npm pack --silent "@cdktf/provider-google@$cdktf")
     tar --extract --gzip --file "$made/$archive" --directory "$made/package" --strip-components=1 package/.jsii package/lib
     "$python" "$here/schema.py" "$made/package" "$mirror/schema.json"

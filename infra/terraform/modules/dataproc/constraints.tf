@@ -26,6 +26,7 @@ locals {
   disk = {
     for group in ["masterConfig", "workerConfig", "secondaryWorkerConfig"] :
     group => join(" && ", [
+      "has(${local.config}.${group})",
       "has(${local.config}.${group}.diskConfig)",
       "has(${local.config}.${group}.diskConfig.bootDiskSizeGb)",
       "${local.config}.${group}.diskConfig.bootDiskSizeGb <= ${coalesce(var.limits.disk_gb, 65536)}",
@@ -35,7 +36,7 @@ locals {
   known = "'(^|/)(${join("|", keys(local.fitting))})$'"
   typed = {
     for group in ["masterConfig", "workerConfig"] :
-    group => "has(${local.config}.${group}.machineTypeUri) && ${local.config}.${group}.machineTypeUri.matches(${local.known})"
+    group => "has(${local.config}.${group}) && has(${local.config}.${group}.machineTypeUri) && ${local.config}.${group}.machineTypeUri.matches(${local.known})"
   }
 
   both = ["CREATE", "UPDATE"]
@@ -46,6 +47,7 @@ locals {
       title = "Nodes have no public address"
       says  = "internal_ip_only has to be true."
       condition = join(" && ", [
+        "has(${local.config}.gceClusterConfig)",
         "has(${local.config}.gceClusterConfig.internalIpOnly)",
         "${local.config}.gceClusterConfig.internalIpOnly == true",
       ])
@@ -56,6 +58,7 @@ locals {
       title = "Clusters are in their own subnet, behind its firewall"
       says  = "subnetwork has to be ${var.subnetwork}, and the network tag ${var.tag}, alone."
       condition = join(" && ", [
+        "has(${local.config}.gceClusterConfig)",
         "has(${local.config}.gceClusterConfig.subnetworkUri)",
         "${local.config}.gceClusterConfig.subnetworkUri.matches('(^|/)${var.subnetwork}$')",
         "has(${local.config}.gceClusterConfig.tags)",
@@ -69,6 +72,7 @@ locals {
       title = "Nodes are the account with least privileges"
       says  = "service_account has to be ${var.service_account}."
       condition = join(" && ", [
+        "has(${local.config}.gceClusterConfig)",
         "has(${local.config}.gceClusterConfig.serviceAccount)",
         "${local.config}.gceClusterConfig.serviceAccount == '${var.service_account}'",
       ])

@@ -33,6 +33,9 @@ locals {
     ]...)
   ]...)
   makers = { for role, group in local.groups : role => "group:${group}" if contains(local.matrix[role], "cluster_create") }
+
+  # How GitHub names a job of the workflow, which runs in an environment of the repository.
+  workflow = "repo:${coalesce(var.repository, "none")}:environment:${var.environment}"
 }
 
 resource "google_service_account" "this" {
@@ -132,11 +135,8 @@ resource "google_iam_workload_identity_pool_provider" "github" {
   project                            = var.project
   workload_identity_pool_id          = google_iam_workload_identity_pool.github[0].workload_identity_pool_id
   workload_identity_pool_provider_id = "github"
-  attribute_condition                = "assertion.repository == '${var.repository}' && assertion.ref == 'refs/heads/${var.branch}'"
-  attribute_mapping = {
-    "google.subject"       = "assertion.sub"
-    "attribute.repository" = "assertion.repository"
-  }
+  attribute_condition                = "assertion.sub == '${local.workflow}' && assertion.ref == 'refs/heads/${var.branch}'"
+  attribute_mapping                  = { "google.subject" = "assertion.sub" }
 
   oidc {
     issuer_uri = "https://token.actions.githubusercontent.com"
@@ -148,5 +148,5 @@ resource "google_service_account_iam_member" "github" {
 
   service_account_id = google_service_account.this["cicd"].name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.github[0].name}/attribute.repository/${var.repository}"
+  member             = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.github[0].name}/subject/${local.workflow}"
 }

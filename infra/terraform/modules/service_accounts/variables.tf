@@ -51,3 +51,14 @@ variable "branch" {
     error_message = "branch: allowed is the name of a branch."
   }
 }
+
+variable "environment" {
+  description = "The environment of `repository` that the workflow's job runs in: who may approve is set there."
+  type        = string
+  default     = "composer"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._-]+$", var.environment))
+    error_message = "environment: allowed is the name of a GitHub environment, of letters, digits, ., _ and -."
+  }
+}
