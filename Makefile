@@ -4,6 +4,7 @@
 #   make lab     the same notebook in JupyterLab
 #   make test    everything the tests need, then all of them, quick ones first
 #   make airflow  operators, templates, Composer and schedulers on real Airflows: twelve minutes, not among make test's
+#   make infra-check  what is in infra/, by the tools that read it
 #   make check   style, types, import arrows, spelling, and that the house is in order
 #   make notebooks  executes notebooks/ and saves what they give, which the tests hold them to
 #   make lock    requirements.lock anew from pyproject.toml
@@ -20,7 +21,7 @@ BESIDE := $(addprefix tests/,yarn nodes gcs airflow/test_dag.py)
 SETUPS := $(addsuffix /setup.sh,$(addprefix tests/,gcs airflow yarn nodes browser))
 PYTEST := $(BIN)/python -m pytest --durations=15
 
-.PHONY: demo lab test airflow check notebooks lock clean
+.PHONY: demo lab test airflow infra-check check notebooks lock clean
 .DELETE_ON_ERROR:
 
 # These use the emulator, whatever cloud project is configured: nothing is paid for.
@@ -46,6 +47,11 @@ test: $(INSTALLED)
 airflow: $(INSTALLED)
 	@bash tests/airflow/setup.sh
 	@$(PYTEST) tests/airflow
+
+infra-check: $(INSTALLED)
+	@bash tests/terraform/setup.sh
+	@$(PYTEST) tests/terraform --junitxml=build/terraform/result.xml
+	@$(BIN)/python tests/terraform/report.py build/terraform/result.xml
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -51,7 +51,7 @@ def dataproc(tree: Tree) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def printed(tree: Tree) -> dict[str, Any]:
-    """What `terraform output -raw dask_config` prints, as dask reads it; Terraform's own tests of dev are run for it."""
+    """What `terraform output -raw dask_config` prints, as dask reads it: of a run of Terraform's own tests of dev."""
     tree.ready(DEV)
     told = [json.loads(line) for line in tree.done(DEV, "test", "-json", "-verbose").splitlines()]
     (state,) = (

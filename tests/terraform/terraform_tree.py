@@ -71,11 +71,12 @@ class Tree:
             self.done(folder, "init", "-backend=false" if folder != DEV else "-reconfigure", "-no-color")
 
     def plan(self, folder: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the plan of ``folder`` as JSON; with ``variables``, of those."""
+        """Return the plan of ``folder`` as JSON, with ``variables``."""
         self.ready(folder)
-        if variables is not None:
-            (self.terraform / folder / "given.auto.tfvars.json").write_text(json.dumps(variables))
-        self.done(folder, "plan", "-refresh=false", "-input=false", "-no-color", "-out=planned")
+        given = self.terraform / folder / "given.json"
+        given.write_text(json.dumps(dict(variables or {})))
+        words = ["-refresh=false", "-input=false", "-no-color", "-out=planned", f"-var-file={given}"]
+        self.done(folder, "plan", *words)
         return json.loads(self.done(folder, "show", "-json", "planned"))
 
 
@@ -103,7 +104,9 @@ def copy_tree(into: Path) -> Tree:
     """Return a copy of the tree under ``into``, whose state stays there."""
     for part in PARTS:
         if (ROOT / part).exists():
-            shutil.copytree(ROOT / part, into / part, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+            shutil.copytree(
+                ROOT / part, into / part, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "terraform.tfvars")
+            )
     tree = Tree(into)
     dev = tree.terraform / DEV
     shutil.copy(dev / "terraform.tfvars.example", dev / "terraform.tfvars")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from terraform_tree import CLUSTERS, HERE, ROOT, outputs, resources
+from terraform_tree import CLUSTERS, ROOT, outputs, resources
 
 from dask_dataproc.clusters import autoscaling, budget, permissions, quotas
 from dask_dataproc.clusters.footprint import memory_of
@@ -35,21 +35,30 @@ def test_the_bounds_are_those_of_the_most_generous_class_that_has_any(dataproc):
 
 
 def test_a_machine_types_memory_is_that_of_its_dask_workers(tree):
-    given = default(tree, "dataproc", "machine_types")
+    plan = tree.plan("modules/dataproc", CLUSTERS)
+    given = plan["configuration"]["root_module"]["variables"]["machine_types"]["default"]
     assert given == {name: memory_of(name) // GIB for name in given}
 
 
-@pytest.mark.parametrize("bounds", [(2, 2, 1), (2, 3, 2), (2, 3, 5), (2, 10, 5), (4, 30, 0)])
-def test_the_autoscaling_policies_are_those_that_dask_dataproc_makes(tree, bounds):
+BOUNDS = [(2, 2, 1), (2, 3, 2), (2, 3, 5), (2, 10, 5), (4, 30, 0)]
+"""Fewest and most primary workers, most secondary ones."""
+
+
+@pytest.fixture(scope="module")
+def policies(tree) -> dict[str, dict]:
+    """Policies of these bounds as Terraform makes them, by their ids."""
+    names = ("min_workers", "max_workers", "max_secondary")
+    asked = [dict(zip(names, bounds, strict=True)) for bounds in BOUNDS]
+    plan = tree.plan("modules/dataproc", CLUSTERS | {"autoscaling": asked, "limits": {}})
+    return {each["policy_id"]: each for each in resources(plan, "google_dataproc_autoscaling_policy").values()}
+
+
+@pytest.mark.parametrize("bounds", BOUNDS)
+def test_the_autoscaling_policies_are_those_that_dask_dataproc_makes(policies, bounds):
     low, high, secondary = bounds
-    spec = ClusterSpec(
-        name="x", runtime="yarn", autoscaling=True, min_workers=low, max_workers=high, max_secondary=secondary
-    )
-    wanted = autoscaling.policy_of(spec)
-    asked = {"min_workers": low, "max_workers": high, "max_secondary": secondary}
-    plan = tree.plan("modules/dataproc", CLUSTERS | {"autoscaling": [asked], "limits": {}})
-    (made,) = resources(plan, "google_dataproc_autoscaling_policy").values()
-    assert made["policy_id"] == wanted["id"]
+    size = {"min_workers": low, "max_workers": high, "max_secondary": secondary}
+    wanted = autoscaling.policy_of(ClusterSpec(name="x", runtime="yarn", autoscaling=True, **size))
+    made = policies[wanted["id"]]
     yarn = wanted["basic_algorithm"]["yarn_config"]
     seconds = yarn.pop("graceful_decommission_timeout")["seconds"]
     algorithm = made["basic_algorithm"][0]
@@ -101,21 +110,6 @@ def test_every_rule_of_the_firewall_is_one_of_the_packages_table(dev):
             ports = [f"{each['protocol']}:{port}" for each in rule["allow"] for port in each["ports"] or []]
             ports += [each["protocol"] for each in rule["allow"] if not each["ports"]]
             assert sorted(ports) == sorted(named[rule["name"]]["allow"])
-
-
-def test_the_result_that_is_committed_is_of_this_tree():
-    from report import digest
-
-    said = (ROOT / "infra/check/last.txt").read_text()
-    assert f"tree {digest(ROOT)}" in said, "infra/ has changed since: make infra-check"
-    assert HERE.joinpath("requirements.txt").read_text().count("==") == 3
-
-
-def default(tree, module: str, variable: str):
-    """Return a variable's default, which Terraform reads for us."""
-    given = CLUSTERS if module == "dataproc" else {}
-    plan = tree.plan(f"modules/{module}", given)
-    return plan["configuration"]["root_module"]["variables"][variable]["default"]
 
 
 def test_every_field_of_the_printed_config_is_one_that_we_read(printed):
