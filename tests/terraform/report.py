@@ -29,8 +29,8 @@ HEADINGS = {
 
 def digest(root: Path) -> str:
     """Return a digest of what git has, or would have, of the tree that is checked."""
-    names = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *(f":(glob){each}" for each in CHECKED)]
-    listed = subprocess.run(names, cwd=root, check=True, capture_output=True, text=True).stdout.splitlines()
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *(f":(glob){each}" for each in CHECKED)]
+    listed = subprocess.run(listing, cwd=root, check=True, capture_output=True, text=True).stdout.splitlines()
     made = hashlib.sha256()
     for name in sorted(set(listed)):
         if (root / name).is_file():
@@ -42,20 +42,20 @@ def text(result: Path) -> str:
     """Return the text for a result that pytest has written."""
     from terraform_tree import MADE, program
 
-    cases = [case for case in ET.parse(result).iter("testcase")]
+    cases = list(ET.parse(result).iter("testcase"))
     failed = {case for case in cases if len(case)}
     passed = Counter(case.get("classname", "").rpartition(".")[2] for case in cases if case not in failed)
     version = subprocess.run([program(), "version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
     pins = re.findall(r"^(\S+)==(\S+)$", (Path(__file__).parent / "requirements.txt").read_text(), re.M)
     schema = next((MADE / "mirror").rglob("schema.json")).parents[1].name
-    cdktf = re.search(r"cdktf=(\S+)", (Path(__file__).parent / "setup.sh").read_text())
+    (cdktf,) = re.findall(r"cdktf=(\S+)", (Path(__file__).parent / "setup.sh").read_text())
     lines = [
         "make infra-check, of infra/terraform: written by tests/terraform/report.py",
         "",
         f"date {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
         f"tree {digest(ROOT)}",
         f"by   {version}; " + "; ".join(f"{name} {pin}" for name, pin in pins),
-        f"     the schema of hashicorp/google {schema}, as published in @cdktf/provider-google {cdktf[1] if cdktf else ''}",
+        f"     the schema of hashicorp/google {schema}, as published in @cdktf/provider-google {cdktf}",
         "     never applied: no call of Google's has been made",
         "",
         *(f"{passed[name]:4} passed  {what}" for name, what in HEADINGS.items()),

@@ -1,6 +1,7 @@
 """One fact in one place: the figures of infra/terraform are those of the package."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -77,6 +78,11 @@ def test_composers_settings_are_those_of_the_environments_file(tree, image, majo
     written = yaml.safe_load((ROOT / "pipelines/composer/files/environment.yaml").read_text())["config"]
     wanted = for_version({name: json.dumps(value) for name, value in written.items()}, major)
     assert made == {name.replace(".", "-", 1): value for name, value in wanted.items()}
+
+
+def test_the_page_says_every_law(dataproc):
+    page = (ROOT / "docs/infrastructure.md").read_text()
+    assert set(re.findall(r"`dask([A-Z]\w+)`", page)) == set(dataproc["constraints"])
 
 
 def test_budgets_warn_at_the_levels_of_the_ledger(tree):

@@ -1,4 +1,4 @@
-"""What is committed of the infrastructure's check, which is too long for each run, is of the infrastructure there is."""
+"""The result that is committed of the infrastructure's check, which is too long for each run, is of what there is."""
 
 import importlib.util
 import re

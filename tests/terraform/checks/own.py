@@ -84,11 +84,9 @@ def no_key(_conf: dict[str, Any]) -> bool:
     return False
 
 
-GRANTS = [
-    f"google_{what}_iam_{how}"
-    for what in ("project", "folder", "organization", "storage_bucket", "service_account", "kms_crypto_key")
-    for how in ("member", "binding")
-]
+WIDE = [f"google_{what}_iam_{how}" for what in ("project", "folder", "organization") for how in ("member", "binding")]
+NARROW = ("storage_bucket", "service_account", "kms_crypto_key", "secret_manager_secret", "billing_account")
+GRANTS = WIDE + [f"google_{what}_iam_{how}" for what in NARROW for how in ("member", "binding")]
 CHECKS = [
     Own("A bucket is encrypted with our key", "CKV_DASK_1", ["google_storage_bucket"], bucket_encrypted),
     Own("Composer is encrypted with our key", "CKV_DASK_2", ["google_composer_environment"], composer_encrypted),
@@ -96,6 +94,6 @@ CHECKS = [
     Own("Logs are encrypted with our key", "CKV_DASK_4", ["google_logging_project_bucket_config"], logs_encrypted),
     Own("No way in is open to the world", "CKV_DASK_5", ["google_compute_firewall"], closed),
     Own("Nothing is anybody's", "CKV_DASK_6", GRANTS, of_known_people),
-    Own("Roles are the least", "CKV_DASK_7", GRANTS, least),
+    Own("Roles of a whole project are the least", "CKV_DASK_7", WIDE, least),
     Own("No account has a key", "CKV_DASK_8", ["google_service_account_key"], no_key),
 ]

@@ -170,7 +170,6 @@ locals {
     "compute.vmExternalIpAccess"           = "deny"
     "iam.disableServiceAccountKeyCreation" = "enforce"
     "storage.publicAccessPrevention"       = "enforce"
-    "storage.uniformBucketLevelAccess"     = "enforce"
   }
 }
 

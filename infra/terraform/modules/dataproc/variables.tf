@@ -105,24 +105,44 @@ variable "service_account" {
   description = "Address of the account that nodes have to be."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9-]+@[a-z0-9.-]+$", var.service_account))
+    error_message = "service_account: allowed is an address, as sa-dataproc-runtime@PROJECT.iam.gserviceaccount.com."
+  }
 }
 
 variable "subnetwork" {
   description = "Name of the subnet that clusters have to be in."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", var.subnetwork))
+    error_message = "subnetwork: allowed is the subnet's name, without its path."
+  }
 }
 
 variable "tag" {
   description = "Network tag that nodes have to have, and may have no other: the firewall's rules are for it."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", var.tag))
+    error_message = "tag: allowed is one network tag."
+  }
 }
 
 variable "kms_key" {
   description = "Id of the key that disks have to be encrypted with."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^projects/[^/']+/locations/[^/']+/keyRings/[^/']+/cryptoKeys/[^/']+$", var.kms_key))
+    error_message = "kms_key: allowed is projects/P/locations/L/keyRings/R/cryptoKeys/K."
+  }
 }
 
 variable "labels" {

@@ -81,3 +81,14 @@ run "more_machine_types_than_a_condition_holds_are_refused" {
 
   expect_failures = [google_org_policy_custom_constraint.this["Machines"], google_org_policy_custom_constraint.this["Memory"]]
 }
+
+run "what_would_break_a_condition_is_refused" {
+  command = plan
+
+  variables {
+    kms_key    = "x' || true || '"
+    subnetwork = ".*"
+  }
+
+  expect_failures = [var.kms_key, var.subnetwork]
+}

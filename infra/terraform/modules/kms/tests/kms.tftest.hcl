@@ -25,6 +25,10 @@ run "keys_rotate_and_are_for_googles_own_accounts_alone" {
     condition     = alltrue([for grant in google_kms_crypto_key_iam_member.agents : startswith(grant.member, "serviceAccount:service-123456789012@")])
     error_message = "A key is for others than Google's own accounts of this project."
   }
+  assert {
+    condition     = toset(keys(google_kms_crypto_key_iam_member.storage)) == toset(["storage", "composer"])
+    error_message = "Cloud Storage may not use the keys of the buckets."
+  }
 }
 
 run "composer_2_is_of_more_services" {
