@@ -7,6 +7,7 @@ from collections import deque
 
 import click
 
+from ..clusters.assignments import taken_apart
 from ..clusters.errors import EmulatorError
 from ..clusters.faults import AT_ONCE, KINDS
 from .front import Front, pass_front
@@ -96,19 +97,11 @@ def fault(
     if clear:
         emulator_faults_clear()
     elif kind:
-        settings = dict(_pair(text) for text in pairs)
-        _tell(front, kind, emulator_fault(kind, times, **settings))
+        _tell(front, kind, emulator_fault(kind, times, **taken_apart(pairs, "--set")))
     elif as_json:
         front.document(emulator_faults())
     else:
         front.show(Table([_row(**each) for each in emulator_faults()], ("kind", "times", "settings"), "No fault waits"))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise click.UsageError(f"--set: {text!r} given, allowed is NAME=VALUE")
-    return name, value
 
 
 def _tell(front: Front, kind: str, struck: list[str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..clusters.assignments import taken_apart
 from ..clusters.errors import SpecError
 from .completion import cluster_names
 from .front import Front, pass_front
@@ -71,7 +72,8 @@ def submit(
     """
     from ..clusters.job_config import JobSpec
 
-    spec = JobSpec(module or (file.stem if file else ""), function, _texts(assignments), git_repo, git_ref, git_secret)
+    given = {name.replace("-", "_"): text for name, text in taken_apart(assignments, "--set").items()}
+    spec = JobSpec(module or (file.stem if file else ""), function, given, git_repo, git_ref, git_secret)
     own = spec_file(path) | typed_fields(fields)
     if own and (name or detach or gcloud):
         what = "a cluster's name" if name else "--detach" if detach else "--gcloud"
@@ -105,18 +107,6 @@ def jobs(front: Front, name: str, place: Place, as_json: bool) -> None:
     ]
     on = f"on {name} " if name else ""
     front.show(Table(rows, ("job", "state", "cluster", "age", "took"), f"No jobs {on}in {place}"))
-
-
-def _texts(assignments: tuple[str, ...]) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise SpecError(f"set: {assignment!r} given, allowed is NAME=VALUE", f"--set {assignment}=VALUE")
-        if name in texts:
-            raise SpecError(f"set: {name!r} given twice, allowed is once")
-        texts[name.replace("-", "_")] = value
-    return texts
 
 
 def _named(front: Front, name: str, place: Place) -> str:

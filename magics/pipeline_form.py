@@ -35,7 +35,7 @@ class YamlControl:
 
     def __init__(self, field: Field, changed: Callable[[], object]):
         self.field = field
-        self.input = ipywidgets.Textarea(description=label(field), rows=4, layout={"width": "auto"})
+        self.input = ipywidgets.Textarea(description=label(field), rows=6, layout={"width": "auto"})
         self.input.observe(lambda _: changed(), "value")
         self._note = ipywidgets.HTML()
         self.widget = ipywidgets.VBox([self.input, self._note])

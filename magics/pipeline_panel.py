@@ -111,7 +111,7 @@ class PipelinePanel:
         said: list[str] = []
         cluster = promotion(self._session, self._session.notebook, said.append)
         path = write_dag(self._session.notebook, self.folder.value.strip() or ".", cluster)
-        self._exported = html.Line(" ".join([f"Exported: {path.resolve()}", *(f"{line}." for line in said)]))
+        self._exported = html.Line(" ".join([*(f"{line}." for line in said), f"Exported: {path.resolve()}"]))
 
     def _ended(self, error: BaseException | None) -> None:
         self._say(html.line_of(error) if error else self._exported)

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
+from ..clusters.assignments import taken_apart
 from ..clusters.errors import SpecError
 from ..clusters.fields import refusal, seconds, unknown
 from .beside import put_package
@@ -88,11 +89,8 @@ def settings_of(name: str, function: Callable[..., str], assignments: Iterable[s
     parameters = inspect.signature(function).parameters
     hints = typing.get_type_hints(function, include_extras=True)
     found: dict[str, Any] = {}
-    for assignment in assignments:
-        key, given, value = assignment.partition("=")
-        key = key.replace("-", "_")
-        if not given:
-            raise refusal("--set", assignment, "NAME=VALUE", "--set schedule=@daily")
+    for given, value in taken_apart(assignments, "--set").items():
+        key = given.replace("-", "_")
         if key not in parameters:
             raise unknown(key, parameters, f"setting of the template {name}")
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ..clusters.assignments import taken_apart
 from ..clusters.errors import NotebookError, SpecError
 from ..clusters.fields import Field, unknown
 from ..clusters.spec import FIELDS as CLUSTER_FIELDS
@@ -63,16 +64,13 @@ def edited(entry: Mapping[str, Any], assignments: Iterable[str], gone: Iterable[
     Raises
     ------
     SpecError
-        A field that there is not, a text without ``=``, a value of another type.
+        A field that there is not or is given twice, a text without ``=``, a value of another type.
     """
     made = {**entry, **({CLUSTER: dict(entry[CLUSTER])} if isinstance(entry.get(CLUSTER), Mapping) else {})}
     for name in gone:
         _drop(made, name)
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise SpecError(f"{assignment!r} has no value", f"--set {assignment}=VALUE   (or --unset {assignment})")
-        _set(made, name.strip(), text)
+    for name, text in taken_apart(assignments, "--set").items():
+        _set(made, name, text)
     if made.get(CLUSTER) == {}:
         del made[CLUSTER]
     return made

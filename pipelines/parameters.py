@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ..clusters.assignments import taken_apart
 from ..clusters.errors import NotebookError
 from .notebook import Notebook, tagged_cell
 from .schema import Mismatch, Schema, either, fit, fit_text, schema_of_annotation, schema_of_default
@@ -82,18 +83,13 @@ def parse_assignments(assignments: Iterable[str], declared: Mapping[str, Paramet
 
     Raises
     ------
+    SpecError
+        A text without ``=``, a name given twice.
     NotebookError
-        A text without ``=``, an unknown name or one given twice, a value of another type.
+        An unknown name, a value of another type.
     """
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise NotebookError(f"parameter {assignment!r} has no value", f"-p {assignment}=VALUE")
-        if name in values:
-            raise NotebookError(f"parameter {name!r} is given twice")
-        values[name] = _value_of_text(text, _known(name, declared))
-    return values
+    texts = taken_apart(assignments, "-p")
+    return {name: _value_of_text(text, _known(name, declared)) for name, text in texts.items()}
 
 
 def check_values(values: Mapping[str, Any], declared: Mapping[str, Parameter]) -> dict[str, Any]:

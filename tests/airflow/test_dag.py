@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dask
 import nbformat
 import pandas
+
+from .conftest import HERE, airflow
 
 DATE = "2026-03-01T06:00:00+00:00"
 DRIFTED = "is not the environment"
@@ -164,6 +167,19 @@ def test_the_file_imports_nothing_of_ours(runs):
     files = [runs.airflows["3"].folder / name / "dags" / f"{name}.py" for name in ("succeeds_3", "job_succeeds_3")]
     assert imported(files[0]) == allowed
     assert imported(files[1]) == allowed - {"jupyter_client", "pathlib", "subprocess", "tempfile"}
+
+
+def test_airflow_2_10_parses_it_too(runs, emulator, tmp_path):
+    """Where there is no time to run it: all that the scenarios have of a notebook's metadata."""
+    names = [runs.outcome("2.11", name).dag for name in ("succeeds", "job_succeeds", "gate_closed", "killed")]
+    for name in names:
+        made = runs.airflows["2.11"].folder / name / "dags" / f"{name}.py"
+        (tmp_path / made.name).write_bytes(made.read_bytes())
+    settings = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    command = [str(airflow("2.10")), str(HERE / "dag_run.py"), str(tmp_path)]
+    told = subprocess.run(command, env=emulator.env | settings, capture_output=True, text=True, timeout=120)
+    assert told.returncode == 0, told.stderr[-3000:]
+    assert json.loads(told.stdout) == {"errors": {}, "dags": sorted(names)}
 
 
 def imported(file: Path) -> set[str]:

@@ -164,7 +164,7 @@ def test_our_notebooks_run_as_jobs_and_leave_no_cluster(outcomes, version):
 
 def test_what_the_etl_notebook_publishes_has_passed_its_rules(outcomes):
     outcome = outcomes["2.11"].result()
-    assert outcome.products["etl"][1]["publish"] == ("success", 1)
+    assert outcome.products["etl"][1]["publish"] == ("success", 1), outcome.logs
     data = outcome.folder / "data" / "tpch-0.01"
     assert len(pd.read_parquet(data / "lineitem_by_year")) == 60175
     assert not list((data / "_staged").rglob("*.parquet"))

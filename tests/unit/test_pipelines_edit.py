@@ -101,7 +101,7 @@ def test_what_is_unset_goes_and_with_the_last_field_the_cluster():
         (["retry=1"], [], "'retry': no such field of a job, the nearest is retries"),
         (["workers=4"], [], "'workers': no such field of a job, it is one of the cluster"),
         (["cluster.worker=4"], [], "'worker': no such field of a cluster, the nearest is workers"),
-        (["retries"], [], "'retries' has no value"),
+        (["retries"], [], "--set: 'retries' given, allowed is NAME=VALUE"),
         (["retries=many"], [], "retries: 'many' given, allowed is a whole number, 0 to 10"),
         ([], ["timetable"], "'timetable': no such field of a job"),
     ],
