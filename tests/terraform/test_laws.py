@@ -105,6 +105,10 @@ BROKEN = {
         ),
         ["Machines"],
     ),
+    "driver nodes besides": (
+        changed(made(), "config.auxiliaryNodeGroups", [{"nodeGroup": {"roles": ["DRIVER"]}}]),
+        ["Machines"],
+    ),
     "a disk too large": (made(worker_disk_gb=501), ["Disks"]),
     "a master's disk too large": (made(master_disk_gb=501), ["Disks"]),
     "a disk left to Dataproc": (changed(made(), "config.workerConfig.diskConfig"), ["Disks"]),

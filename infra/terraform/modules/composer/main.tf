@@ -27,7 +27,6 @@ locals {
 }
 
 # Its own bucket and not one that Composer makes: with our key, and no way to make anything in it public.
-#checkov:skip=CKV_GCP_62:who read what is in Cloud Audit Logs (module monitoring), which nobody can write to
 resource "google_storage_bucket" "this" {
   project                     = var.project
   name                        = var.bucket

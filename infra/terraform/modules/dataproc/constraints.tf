@@ -127,11 +127,12 @@ locals {
       on    = true
       when  = ["CREATE"]
       title = "Machines are of a type whose size is known"
-      says  = "Machine types: ${join(", ", keys(local.fitting))}."
+      says  = "Machine types: ${join(", ", keys(local.fitting))}; no other groups of nodes than master and workers."
       condition = join(" && ", [
         local.typed.masterConfig,
         "(!has(${local.config}.workerConfig) || ${local.typed.workerConfig})",
         "(!has(${local.config}.secondaryWorkerConfig) || !has(${local.config}.secondaryWorkerConfig.instanceFlexibilityPolicy) && !has(${local.config}.secondaryWorkerConfig.machineTypeUri))",
+        "(!has(${local.config}.auxiliaryNodeGroups) || ${local.config}.auxiliaryNodeGroups.size() == 0)",
       ])
     }
     Memory = {

@@ -183,7 +183,6 @@ resource "google_compute_router_nat" "this" {
 }
 
 # Google's APIs at their private addresses: without it their names lead to public ones, which the rules above close.
-#checkov:skip=CKV_GCP_16:DNSSEC is of public zones, this one is seen by the VPC alone
 resource "google_dns_managed_zone" "google" {
   project     = var.project
   name        = "googleapis"

@@ -9,7 +9,6 @@ locals {
   ]
 }
 
-#checkov:skip=CKV_GCP_62:who read what is in Cloud Audit Logs (module monitoring), which nobody can write to
 resource "google_storage_bucket" "staging" {
   project                     = var.project
   name                        = var.name
