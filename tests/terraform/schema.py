@@ -5,7 +5,8 @@ JavaScript how its attributes and blocks are written, and in `.jsii` which are r
 the documentation says. What comes out has the shape of `terraform providers schema -json`, with the documented values
 of an attribute besides; `provider/` serves it.
 
-    python schema.py FOLDER_OF_THE_PACKAGE SCHEMA.json
+    python schema.py read FOLDER_OF_THE_PACKAGE SCHEMA.json
+    python schema.py select SCHEMA.json FEWER.json FILE...     what FILEs name of it: all of it takes Terraform seconds
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -165,7 +167,22 @@ def schema_of(package: Path) -> dict[str, Any]:
     return made
 
 
-if __name__ == "__main__":
-    made = schema_of(Path(sys.argv[1]))
-    Path(sys.argv[2]).write_text(json.dumps(made, separators=(",", ":"), sort_keys=True))
+def selected(schema: dict[str, Any], texts: Iterable[str]) -> dict[str, Any]:
+    """Return of ``schema`` the resources and data sources that ``texts`` name."""
+    named = {name for text in texts for name in re.findall(r'"(google_\w+)"', text)}
+    kinds = KINDS.values()
+    fewer = {kind: {name: each for name, each in schema[kind].items() if name in named} for kind in kinds}
+    return schema | fewer
+
+
+def main(verb: str, source: str, target: str, *files: str) -> None:
+    if verb == "read":
+        made = schema_of(Path(source))
+    else:
+        made = selected(json.loads(Path(source).read_text()), (Path(file).read_text() for file in files))
+    Path(target).write_text(json.dumps(made, separators=(",", ":"), sort_keys=True))
     print(f"{len(made['resource_schemas'])} resources and {len(made['data_source_schemas'])} data sources")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -21,6 +21,7 @@ mirror=$made/mirror/registry.terraform.io/hashicorp/google/$schema/$(uname -s | 
     case $(uname -m) in x86_64) echo amd64 ;; aarch64 | arm64) echo arm64 ;; *) uname -m ;; esac
 )
 mkdir -p "$mirror"
+ln -sfn registry.terraform.io "$made/mirror/registry.opentofu.org" # where OpenTofu looks for the same provider
 
 read_by=$(cat "$here/schema.py" | cksum)
 if once schema "$cdktf $read_by"; then
@@ -28,10 +29,13 @@ if once schema "$cdktf $read_by"; then
     rm -rf "${made:?}/package" && mkdir -p "$made/package"
     archive=$(cd "$made" && npm pack --silent "@cdktf/provider-google@$cdktf")
     tar --extract --gzip --file "$made/$archive" --directory "$made/package" --strip-components=1 package/.jsii package/lib
-    "$python" "$here/schema.py" "$made/package" "$mirror/schema.json"
+    "$python" "$here/schema.py" read "$made/package" "$made/schema.json"
     rm -rf "$made/package" "${made:?}/$archive"
     echo "$cdktf $read_by" >"$made/.schema"
 fi
+
+mapfile -t texts < <(find "$root/infra/terraform" -name '*.tf') && texts+=("$here/test_scan.py")
+"$python" "$here/schema.py" select "$made/schema.json" "$mirror/schema.json" "${texts[@]}" >/dev/null
 
 built_of=$(cat "$here/provider/main.go" "$here/provider/go.sum" | cksum)
 if once provider "$built_of"; then

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from terraform_tree import DEV, checkov
 
+pytestmark = pytest.mark.timeout(1200)  # the one scan of all seeded mistakes counts to whichever test comes first
+
 ACCEPTED = {
     ("CKV_GCP_49", 'google_project_iam_member.composer["worker"]'): "roles/composer.worker is what Composer asks for",
     ("CKV_GCP_62", "google_storage_bucket.this"): "who read what is in Cloud Audit Logs: module monitoring",
