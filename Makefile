@@ -3,7 +3,6 @@
 #   make demo    the main job, headless: a notebook gets a cluster, computes, and becomes a DAG
 #   make lab     the same notebook in JupyterLab
 #   make test    everything the tests need, then all of them, quick ones first
-#   make infra-check  what is in infra/, by the tools that read it
 #   make airflow  operators, templates, Composer and schedulers on real Airflows: twelve minutes, not among make test's
 #   make infra-check  what is in infra/, by the tools that read it
 #   make check   style, types, import arrows, spelling, and that the house is in order
@@ -55,6 +54,9 @@ infra-check: $(INSTALLED)
 	@bash tests/ansible/setup.sh
 	@bash tests/nodes/setup.sh
 	@$(PYTEST) tests/ansible
+	@bash tests/terraform/setup.sh
+	@$(PYTEST) tests/terraform --junitxml=build/terraform/result.xml
+	@$(BIN)/python tests/terraform/report.py build/terraform/result.xml
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,0 +1,14 @@
+output "channels" {
+  description = "Ids of the notification channels."
+  value       = local.channels
+}
+
+output "email_channels" {
+  description = "Ids of those by mail, for budgets."
+  value       = local.emails
+}
+
+output "policies" {
+  description = "Names of the alerts."
+  value       = sort(keys(local.policies))
+}
