@@ -172,8 +172,9 @@ def main() -> None:
         with scraped([cluster.page for cluster in clusters.values()]):
             for number in range(given.rounds + 1):
                 for name in list(clusters)[:: 1 if number % 2 else -1]:
-                    seconds = clusters[name].batch(given.tasks)
+                    seconds = clusters[name].batch(given.tasks if number else given.tasks // 20)
                     took[name] += [seconds] if number else []
+                    print(f"round {number}, {name}: {seconds:.2f} s", file=sys.stderr, flush=True)
         scrapes = {name: per_scrape(cluster) for name, cluster in clusters.items()}
     report(given.tasks, took, scrapes)
 
