@@ -67,10 +67,18 @@ class Runs:
 class Tasks:
     """Hears of tasks, in their own processes."""
 
+    began = 0.0
+
+    @hookimpl
+    def on_task_instance_running(self) -> None:
+        """Note when the task began: Airflow itself does not where a DAG is tried by hand."""
+        self.began = time.time()
+
     @hookimpl
     def on_task_instance_success(self, task_instance: Any) -> None:
         """Say how long a cluster took, or what it had been used for."""
-        of_task(task_instance)
+        started = task_instance.start_date  # of its first process, where it was deferred
+        of_task(task_instance, time.time() - (started.timestamp() if started else self.began))
 
 
 @guarded
@@ -87,12 +95,12 @@ def ended(dag_run: Any, state: str) -> None:
 
 
 @guarded
-def of_task(task_instance: Any) -> None:
+def of_task(task_instance: Any, seconds: float) -> None:
     """Write what a task says of its run's cluster, if it makes or deletes one."""
     task = getattr(task_instance, "task", None)
     of_dag = {"dag_id": task_instance.dag_id}
     if is_a(task, "DataprocCreateClusterOperator"):
-        write({"cluster_creation_time": time.time() - task_instance.start_date.timestamp()}, of_dag)
+        write({"cluster_creation_time": seconds}, of_dag)
     elif is_a(task, "DataprocDeleteClusterOperator"):
         left = snapshot(task_instance)
         values = {each["name"]: each["value"] for each in left.get("samples", [])}
