@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .rules import FAMILIES, Column, Rules, moment
+from .rules import Column, Rules
+from .values import FAMILIES, moment
 
 TIMES = ("date", "timestamp")
 

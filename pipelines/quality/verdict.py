@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...clusters.fields import duration_text
-from .rules import Range, Rules, moment
+from .rules import Range, Rules
+from .values import moment
 
 SHOWN = 10
 """Partitions or values that a line names."""
