@@ -144,13 +144,21 @@ def _row(record: ClusterRecord, known: tuple[Reservation, Account] | None, use: 
 def _priced(
     record: ClusterRecord, known: tuple[Reservation, Account] | None, now: float
 ) -> tuple[float | None, float | None]:
+    held, account = known or (None, Account(record.owner))
+    as_it_is = held if held is not None and _agree(held, record) else _of_record(record)
+    if as_it_is is None or not as_it_is.rate:
+        return None, None
+    counted = held if held is not None and held.spans else as_it_is
+    return as_it_is.rate, counted.cost(now) + account.costs.get(counted.key, 0.0)
+
+
+def _agree(held: Reservation, record: ClusterRecord) -> bool:
+    """Return whether the ledger has the cluster at its present size: to reckon that from its spec takes far longer."""
+    return bool(held.spans) and held.workers == (0 if record.status == "STOPPED" else record.total_workers)
+
+
+def _of_record(record: ClusterRecord) -> Reservation | None:
     try:
-        now_held = held_by(record)
+        return held_by(record)
     except DaskDataprocError:  # not ours, or of a later version
-        return None, None
-    if not now_held.rate:
-        return None, None
-    held, account = known or (now_held, Account(record.owner))
-    if not held.spans:
-        held = now_held
-    return now_held.rate, held.cost(now) + account.costs.get(held.key, 0.0)
+        return None

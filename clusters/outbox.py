@@ -22,8 +22,6 @@ from .paths import private, state_dir
 
 LAST_WORDS = 3.0
 """Seconds that the end of a process waits for what is on its way; what is not sent then waits for the next one."""
-TRIED = 200
-"""Events that are sent in one go; a store that is away for weeks is not to hold up who comes back to it."""
 log = logging.getLogger(__name__)
 NEW = "new"
 """The folder of the trail where events lie one by one."""
@@ -81,17 +79,22 @@ class Outbox:
                     self._idle.notify_all()
 
     def _deliver(self, folder: Path) -> None:
-        for file in sorted(folder.glob("[0-9]*.json"))[:TRIED]:
+        """Send what waits; a trail that is away keeps back its own events, not those of others."""
+        away: set[str] = set()
+        for file in sorted(folder.glob("[0-9]*.json")):
             try:
                 kept = json.loads(file.read_text())
-            except FileNotFoundError:  # another process has sent it
+            except (FileNotFoundError, ValueError):  # another process has sent it; or somebody has written into it
+                continue
+            if kept["to"] in away:
                 continue
             try:
                 store.put(f"{kept['to']}/{NEW}/{file.name}", kept["event"].encode())
             except DaskDataprocError as error:
+                away.add(kept["to"])
                 self._warn(folder, error.message)
-                return
-            file.unlink(missing_ok=True)
+            else:
+                file.unlink(missing_ok=True)
 
     def _warn(self, folder: Path, why: str) -> None:
         if not self._warned:

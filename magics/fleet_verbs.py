@@ -81,8 +81,8 @@ def audit(front: Front, since: str, owner: str, cluster: str, place: Place, as_j
 def export_logs(front: Front, name: str, job: str, output: Path | None, place: Place) -> None:
     """Copy all that a cluster or a job has logged, without secrets.
 
-    Also when it has gone. The scheduler's and the workers' logs of a cluster that lives; the output of jobs and initialization actions, the
-    last metrics and the audit trail of any.
+    Also when it has gone: then what jobs and initialization actions printed, its last metrics and its audit trail, as
+    far as staging has them; of one that lives the scheduler's and the workers' logs too.
     """
     from ..clusters.log_sources import gather
     from ..clusters.sync import run

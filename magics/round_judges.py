@@ -65,7 +65,7 @@ def judge_staging(left: Sequence[str], waiting: Sequence[float], now: float) -> 
     stuck = [since for since in waiting if now - since > OLD]
     if stuck:
         text = f"{len(stuck)} events of the audit trail are not sent since {span(now - stuck[0])}"
-        return Finding("staging", "fail", text, "%dask_cluster doctor", _few(left))
+        return Finding("staging", "fail", text, "%dask_cluster audit   (sends them, or logs why not)", _few(left))
     if left:
         text = f"keys of {len(left)} clusters that have gone; the next deletion takes them away"
         return Finding("staging", "warn", text, "%dask_cluster cleanup", _few([f"clusters/{uuid}" for uuid in left]))
