@@ -59,9 +59,11 @@ resource "google_monitoring_notification_channel" "pagerduty" {
   }
 }
 
+# Somebody is woken by what is critical, and only by that.
 locals {
   emails   = [for channel in google_monitoring_notification_channel.email : channel.id]
-  channels = concat(local.emails, google_monitoring_notification_channel.slack[*].id, google_monitoring_notification_channel.pagerduty[*].id)
+  channels = concat(local.emails, google_monitoring_notification_channel.slack[*].id)
+  woken    = google_monitoring_notification_channel.pagerduty[*].id
 }
 
 resource "google_monitoring_alert_policy" "this" {
@@ -73,7 +75,7 @@ resource "google_monitoring_alert_policy" "this" {
   severity              = try(each.value.severity, null)
   enabled               = try(each.value.enabled, true)
   user_labels           = try(each.value.userLabels, {})
-  notification_channels = local.channels
+  notification_channels = concat(local.channels, try(each.value.severity, null) == "CRITICAL" ? local.woken : [])
 
   dynamic "conditions" {
     for_each = each.value.conditions
@@ -90,6 +92,9 @@ resource "google_monitoring_alert_policy" "this" {
           rule_group          = try(asked.value.ruleGroup, null)
           alert_rule          = try(asked.value.alertRule, null)
           labels              = try(asked.value.labels, null)
+
+          # Otherwise a project that no cluster has written to yet refuses the policy.
+          disable_metric_validation = try(asked.value.disableMetricValidation, null)
         }
       }
 

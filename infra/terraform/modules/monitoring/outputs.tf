@@ -1,6 +1,6 @@
 output "channels" {
   description = "Ids of the notification channels."
-  value       = local.channels
+  value       = concat(local.channels, local.woken)
 }
 
 output "email_channels" {

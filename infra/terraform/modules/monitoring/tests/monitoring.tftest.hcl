@@ -16,14 +16,14 @@ variables {
   }
 }
 
-run "alerts_go_to_every_channel" {
+run "alerts_are_told_and_what_is_critical_wakes_somebody" {
   assert {
     condition     = toset(output.policies) == toset(["Prometheus", "Threshold"])
     error_message = "An alert of the folder is missing."
   }
   assert {
-    condition     = alltrue([for policy in google_monitoring_alert_policy.this : length(policy.notification_channels) == 3])
-    error_message = "An alert does not go to mail, Slack and PagerDuty."
+    condition     = { for name, policy in google_monitoring_alert_policy.this : name => length(policy.notification_channels) } == { Prometheus = 2, Threshold = 3 }
+    error_message = "An alert does not go to mail and Slack, or a critical one not to PagerDuty too, or another does."
   }
   assert {
     condition     = google_monitoring_alert_policy.this["Prometheus"].conditions[0].condition_prometheus_query_language[0].query == "max by (worker) (dask_worker_memory_usage) > 0.9"
