@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -163,6 +164,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=15)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then too
     took: dict[str, list[float]] = {"without": [], "with": []}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:
         clusters: dict[str, Cluster] = {}
