@@ -9,7 +9,7 @@ import yaml
 
 from dask_dataproc import __version__
 from dask_dataproc.clusters.metric_names import DASK
-from dask_dataproc.clusters.staging import NODE_PROGRAMS
+from dask_dataproc.clusters.staging import NODE_PROGRAMS, alone
 
 from .online import living
 
@@ -68,7 +68,7 @@ def test_its_metrics_are_in_the_bucket_while_it_lives(online, shared_cluster):
 def test_an_ops_agent_is_given_the_head_to_scrape(online, shared_cluster):
     master, *_ = living(online, shared_cluster)
     agent, unit = "/etc/google-cloud-ops-agent", "/etc/systemd/system/google-cloud-ops-agent.service"
-    script = base64.b64encode((NODE_PROGRAMS / "install-dask.sh").read_bytes()).decode()
+    script = base64.b64encode(alone(NODE_PROGRAMS / "install-dask.sh").encode()).decode()
     service = "[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/true\\n"
     online.run(master, f"mkdir {agent}; echo '# comments' >{agent}/config.yaml; printf '{service}' >{unit}")
     online.run(
