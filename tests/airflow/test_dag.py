@@ -191,11 +191,12 @@ def test_the_file_imports_nothing_of_ours(runs):
 def test_airflow_2_10_parses_it_too(runs, emulator, tmp_path):
     """Where there is no time to run it: all that the scenarios have of a notebook's metadata."""
     names = [runs.outcome("2.11", name).dag for name in ("succeeds", "job_succeeds", "gate_closed", "killed")]
+    (tmp_path / "dags").mkdir()
     for name in names:
         made = runs.airflows["2.11"].folder / name / "dags" / f"{name}.py"
-        (tmp_path / made.name).write_bytes(made.read_bytes())
+        (tmp_path / "dags" / made.name).write_bytes(made.read_bytes())
     settings = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    command = [str(airflow("2.10")), str(HERE / "dag_run.py"), str(tmp_path)]
+    command = [str(airflow("2.10")), str(HERE / "dag_run.py"), str(tmp_path / "dags")]
     told = subprocess.run(command, env=emulator.env | settings, capture_output=True, text=True, timeout=120)
     assert told.returncode == 0, told.stderr[-3000:]
     assert json.loads(told.stdout) == {"errors": {}, "dags": sorted(names)}
