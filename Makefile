@@ -3,7 +3,7 @@
 #   make demo    the main job, headless: a notebook gets a cluster, computes, and becomes a DAG
 #   make lab     the same notebook in JupyterLab
 #   make test    everything the tests need, then all of them, quick ones first
-#   make airflow  operators, templates, Composer and schedulers on real Airflows: twelve minutes, not among make test's
+#   make airflow  operators, templates, Composer, schedulers and the tour on real Airflows: not among make test's
 #   make infra-check  what is in infra/, by the tools that read it
 #   make check   style, types, import arrows, spelling, and that the house is in order
 #   make notebooks  executes notebooks/ and saves what they give, which the tests hold them to
@@ -46,7 +46,8 @@ test: $(INSTALLED)
 # All of the Airflows, of which the CI has no time for more than a notebook's DAG.
 airflow: $(INSTALLED)
 	@bash tests/airflow/setup.sh
-	@$(PYTEST) tests/airflow
+	@bash tests/browser/setup.sh
+	@$(PYTEST) tests/airflow tests/tour
 
 infra-check: $(INSTALLED)
 	@bash tests/monitoring/setup.sh

@@ -21,8 +21,8 @@ from dask_dataproc.clusters.local import emulator_start
 
 from ..airflow.conftest import CONNECTIONS, ROOT, airflow, kernels
 from ..airflow.scheduler import RunningAirflow
-from .lab import Jupyter
-from .page import HEIGHT, PICTURES, WIDTH, Page
+from ..browser.lab import Jupyter
+from ..browser.page import HEIGHT, PICTURES, WIDTH, Page
 
 pytestmark = pytest.mark.timeout(600)
 
