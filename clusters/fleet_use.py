@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import Iterable
 from typing import Any
 
-from . import store
 from .connection import find
 from .errors import DaskDataprocError
 from .fleet_rows import Use
+from .left_metrics import snapshot_of
 from .record import ClusterRecord
 
 AT_ONCE = 32
@@ -83,9 +82,8 @@ def _share(workers: Iterable[dict[str, Any]]) -> float | None:
 
 def _last(record: ClusterRecord, why: str) -> Use:
     """Return what the snapshot says that the head left in staging, a few minutes ago at most if it lives."""
-    found, _ = store.read(f"{record.staging.rstrip('/')}/metrics/{record.name}.{record.uuid}.json")
     try:
-        said = json.loads(found or b"{}")
+        said = snapshot_of(record.staging, record.name, record.uuid)
         values = {each["name"]: float(each["value"]) for each in said.get("samples", [])}
         return Use(values[UTILIZATION], at=float(said["at"]))
     except (ValueError, KeyError, TypeError):

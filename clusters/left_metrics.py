@@ -8,12 +8,26 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..init_actions.metric_names import BY_NAME
-from ..init_actions.samples import Sample, samples_of, snapshots_folder
+from ..init_actions.samples import Sample, samples_of, snapshot_url, snapshots_folder
 from . import store
 
 SILENT = 900.0
 """Seconds after which a cluster that said nothing more has gone without a last word: it says something every 300."""
 READERS = 16
+
+
+def snapshot_of(staging: str, cluster: str, uuid: str) -> dict[str, Any]:
+    """Return what a cluster last left in staging; empty where it has left nothing.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read.
+    ValueError
+        It is no JSON.
+    """
+    data, _ = store.read(snapshot_url(staging, cluster, uuid))
+    return json.loads(data or b"{}")
 
 
 def left_metrics(staging: str, since: float, now: float) -> list[Sample]:
