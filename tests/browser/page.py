@@ -20,6 +20,7 @@ HARMLESS = {
     "Plugin 'dask-labextension:plugin' failed to activate": "it is for Lab alone, Notebook 7 says so on each page",
     "(reading 'schema')": "Notebook 7's own settings, as it opens; without our extension too",
     "/dask/dashboard/": "dask-labextension asks its own server for the dashboard of a cluster that has just gone",
+    f"{PREFIX}individual-plots.json": "dask-labextension looks at its default address too, an empty one",
     "net::ERR_ABORTED": "a request that a reload or the end of the tab interrupts",
     "Could not restore the debugger state": "Lab's debugger, when a kernel is restarted while it looks at it",
 }

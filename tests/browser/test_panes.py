@@ -64,3 +64,22 @@ def test_a_message_that_asks_for_anything_else_does_nothing(page, lab, notebook)
         page.run(ASK.format(data=data))
     page.run("comm.close()")
     assert page.commands_since() == []
+
+
+def test_dashboards_are_still_there_after_a_reload_however_late_the_workspace_comes(page, lab, notebook, name):
+    page.open(lab.write(notebook))
+    page.begin(UP.format(name=name))
+    page.plot("individual-task-stream")
+    page.save()
+    held = []
+    page.tab.route("**/lab/api/workspaces/**", lambda route: held.append(route))
+    with page.tab.expect_response("**/individual-plots.json*"):
+        page.tab.reload()
+    for route in held:
+        route.continue_()
+    page.tab.unroute_all()
+    page.opened()
+    stream = page.plot("individual-task-stream")
+    before = stream.points
+    page.run(f"client.gather(client.map(abs, range({before + 20}), pure=False))[-1]")
+    stream.until_more_than(before)

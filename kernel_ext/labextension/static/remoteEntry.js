@@ -14,6 +14,7 @@
   const POPULATE = 'dask:populate-dashboard-url';
   const LAUNCH = 'dask:launch-dashboard';
   const LAYOUT = 'dask:launch-layout'; // never run: it takes the cursor, and what is typed would be commands
+  const PANE = 'dask-dashboard-'; // how the id of each pane begins
   const REATTACH = 'get_ipython().extension_manager.load_extension("dask_dataproc")';
   const POLL = 200; // milliseconds
   const ANSWERS = 60000; // milliseconds that a dashboard may take to answer, and a cluster to be found again
@@ -36,6 +37,11 @@
       await new Promise(resolve => setTimeout(resolve, POLL));
     }
     return true;
+  };
+
+  const clusterOf = async ({ ask }, { path, session }) => {
+    const notebook = new URLSearchParams({ path, kernel: session?.kernel?.id ?? '' });
+    return (await ask(`dask-dataproc/notebook?${notebook}`)).cluster;
   };
 
   // Panes open beside what is looked at: so not before that is their notebook.
@@ -70,19 +76,45 @@
     }
   };
 
-  const openDashboards = async (app, { ask, settings }, panel, cluster) => {
-    const { commands, shell } = app;
+  // A cluster's dashboards, as the proxy has them: what dask-labextension takes for their address, and their plots.
+  const dashboardsOf = ({ serviceManager }, { ask }, cluster) => {
     const path = `proxy/dask-dataproc/${cluster}/`;
+    const plots = () => ask(`${path}individual-plots.json`);
+    return { url: `${new URL(serviceManager.serverSettings.baseUrl).pathname}${path}status`, plots };
+  };
+
+  const some = plots => Object.keys(plots).length > 0;
+
+  const openDashboards = async (app, services, panel, cluster) => {
+    const { commands, shell } = app;
+    const dashboards = dashboardsOf(app, services, cluster);
     let plots = {};
-    const hasPlots = async () => Object.keys((plots = await ask(`${path}individual-plots.json`))).length > 0;
+    const hasPlots = async () => some((plots = await dashboards.plots()));
     if (!commands.hasCommand(LAYOUT) || !(await lookedAt(shell, panel)) || !(await within(ANSWERS, hasPlots))) {
       return; // Notebook 7 has no panes
     }
-    const base = new URL(app.serviceManager.serverSettings.baseUrl).pathname;
-    await commands.execute(POPULATE, { url: `${base}${path}status` });
+    await commands.execute(POPULATE, { url: dashboards.url });
     if ((await within(ANSWERS, () => commands.isEnabled(LAYOUT))) && (await lookedAt(shell, panel))) {
-      const layout = (await settings.load('dask-labextension:plugin')).get('defaultLayout').composite;
+      const layout = (await services.settings.load('dask-labextension:plugin')).get('defaultLayout').composite;
       await openPanes(app, panel, plots, layout);
+    }
+  };
+
+  // dask-labextension, as a page is loaded, may set its default address, an empty one, after that of a cluster, and the
+  // panes that Lab has restored then show nothing: whichever comes first, they are given their notebook's cluster again.
+  const showAgain = async (app, services, panel) => {
+    const { commands, shell } = app;
+    await panel.sessionContext.ready;
+    const restored = [...shell.widgets('main')].some(each => each.id.startsWith(PANE));
+    const cluster = restored && (await clusterOf(services, panel.sessionContext));
+    if (cluster) {
+      const { url, plots } = dashboardsOf(app, services, cluster);
+      await within(ANSWERS, async () => {
+        const lost = !commands.isEnabled(LAYOUT);
+        const gone = lost && !some(await plots());
+        await (lost && !gone && commands.execute(POPULATE, { url }));
+        return gone;
+      });
     }
   };
 
@@ -115,9 +147,7 @@
 
   const reattach = async ({ ask, tell }, context) => {
     const kernel = context.session?.kernel;
-    const notebook = new URLSearchParams({ path: context.path, kernel: kernel?.id ?? '' });
-    const { cluster } = await ask(`dask-dataproc/notebook?${notebook}`);
-    if (!cluster || !kernel) {
+    if (!kernel || !(await clusterOf({ ask }, context))) {
       return;
     }
     const asked = kernel.requestExecute({ code: REATTACH, silent: true, stop_on_error: false }, false);
@@ -189,6 +219,7 @@
       const same = (one, other) => JSONExt.deepEqual(one, other);
       const services = { ask, same, settings, tell: line => Notification.info(line, { autoClose: SHOWN }) };
       tracker?.forEach(panel => watch(app, services, panel));
+      app.restored.then(() => tracker?.currentWidget && showAgain(app, services, tracker.currentWidget));
       tracker?.widgetAdded.connect((_, panel) => watch(app, services, panel));
     };
     return {
