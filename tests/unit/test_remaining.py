@@ -39,7 +39,7 @@ def test_one_slow_way_up_does_not_make_the_others_slow():
 @given(ups, st.sampled_from(UP), st.floats(0, 200))
 def test_it_is_never_below_nothing_and_never_more_than_the_slowest_times(earlier, name, now):
     slowest = sum(max(each[phase] for each in earlier) for phase in UP)
-    assert 0 <= remaining([Phase(name, 0.0)], earlier, now) <= slowest
+    assert 0 <= remaining([Phase(name, 0.0)], earlier, now) <= slowest + 1e-9  # added in another order
 
 
 @given(ups)
