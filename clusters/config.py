@@ -16,6 +16,7 @@ import dask.config
 import yaml
 
 from .autoscaling import check_autoscaling
+from .dataproc_config import OWNER
 from .errors import ConfigError, SpecError
 from .fields import seconds
 from .footprint import within
@@ -23,8 +24,6 @@ from .paths import state_dir
 from .quotas import limits_of
 from .spec import FIELDS, LOCAL, ClusterSpec
 
-OWNER = "owner"
-"""The label that says whose a cluster is."""
 NOTEBOOK = "notebook"
 """The label that says which notebook a cluster was made in."""
 DEFAULTS = Path(__file__).with_name("dataproc.yaml")

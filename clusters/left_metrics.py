@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..init_actions.metric_names import BY_NAME
@@ -13,7 +12,6 @@ from . import store
 
 SILENT = 900.0
 """Seconds after which a cluster that said nothing more has gone without a last word: it says something every 300."""
-READERS = 16
 
 
 def snapshot_of(staging: str, cluster: str, uuid: str) -> dict[str, Any]:
@@ -47,8 +45,7 @@ def left_metrics(staging: str, since: float, now: float) -> list[Sample]:
     """
     folder = snapshots_folder(staging)
     urls = [f"{folder}/{name}" for name in store.names(folder) if name.endswith(".json")]
-    with ThreadPoolExecutor(READERS) as readers:
-        found = [json.loads(data) for data, _ in readers.map(store.read, urls) if data]
+    found = [json.loads(data) for data, _ in store.at_once(store.read, urls) if data]
     return merged(left for left in found if since < left["at"] and (left["ended"] or left["at"] < now - SILENT))
 
 

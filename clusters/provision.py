@@ -11,9 +11,9 @@ from . import staging, versions
 from .audit import CREATE, DELETED, REFUSED, START
 from .autoscaling import ensure_policy
 from .booking import Booking
-from .config import OWNER, duration
+from .config import duration
 from .connection import Connection, find, forget, published
-from .dataproc_config import MARK
+from .dataproc_config import MARK, OWNER
 from .errors import ClusterBusy, ClusterExists, ClusterFailed, ClusterNotFound, DaskDataprocError
 from .held import REQUEST
 from .lease import EXPIRY, living_until

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .config import OWNER
-from .dataproc_config import SPEC
+from .dataproc_config import OWNER, SPEC
 from .errors import ClusterExists
 from .spec import ClusterSpec
 

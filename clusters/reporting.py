@@ -17,7 +17,8 @@ from ..init_actions.samples import Sample, snapshot, snapshot_url
 from . import store
 from .account import Account, day_of
 from .budget import Budgets, budgets_of
-from .config import OWNER, setting
+from .config import setting
+from .dataproc_config import OWNER
 from .errors import ConfigError, DaskDataprocError
 from .phases import Phase
 from .spec import ClusterSpec

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from .account import Account, day_of
 from .budget import Standing, budgets_of, check, standing
-from .config import OWNER, setting, staging_of, user
-from .dataproc_config import MARK
+from .config import setting, staging_of, user
+from .dataproc_config import MARK, OWNER
 from .held import all_held
 from .ledger import Ledger
 from .prices import cost

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
 from .errors import ConfigError, WaitTimeout
 from .paths import local_path
@@ -18,6 +19,9 @@ from .pauses import growing
 LIMIT = 60.0
 """Seconds that an update may take."""
 GROWTH = 2.0
+AT_ONCE = 16
+"""Objects of `at_once`."""
+Done = TypeVar("Done")
 Change = Callable[[bytes | None], bytes | None]
 """Makes an object from what is there; None leaves nothing there."""
 
@@ -118,6 +122,12 @@ def update(url: str, change: Change, limit: float = LIMIT) -> bytes | None:
         if time.monotonic() + pause > end:
             raise WaitTimeout(f"{url}: not changed within {limit:g} s: {why}", "the same again in a minute")
         time.sleep(pause)
+
+
+def at_once(act: Callable[[str], Done], urls: Iterable[str]) -> list[Done]:
+    """Return what ``act``, a function of this module, returns for each of ``urls``; sixteen at a time are under way."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(act, urls))
 
 
 def names(folder: str) -> list[str]:

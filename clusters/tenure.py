@@ -17,9 +17,9 @@ from .autoscaling import GRACE
 from .booking import Booking
 from .config import duration
 from .connection import forget
-from .errors import ClusterBusy, DaskDataprocError, QuotaExceeded, Stockout, WaitTimeout
+from .errors import DaskDataprocError, QuotaExceeded, Stockout, WaitTimeout
 from .history import Run
-from .lease import EXPIRY, NEAREST, RENEWALS, Lease, keep_renewing, living_until
+from .lease import EXPIRY, Lease, living_until
 from .phases import Phases
 from .provision import living, sooner, unless_given_up
 from .record import ClusterRecord, made_with
@@ -28,12 +28,11 @@ from .service import Operation, Service
 from .sizes import ADAPT, resized
 from .spec import ClusterSpec
 from .spending import Spending
+from .updates import Updates
 from .warm import STOPPED_LEASE
 
 MOMENT = 600.0
 """Seconds in which a job's cluster has been deleted when its notebook is done."""
-RETRY = 0.2
-"""Seconds between two tries of an update while another one runs."""
 Registered = Callable[[int], Awaitable[None]]
 TellHead = Callable[[int], Awaitable[bool]]
 
@@ -64,10 +63,14 @@ class Tenure:
         self.spec, self.record, self.booking = spec, record, booking
         self._service, self._phases = service, phases
         self._spending = Spending(spec, record.created)
-        self._resizing = asyncio.Lock()
-        self._renewing: asyncio.Task[None] | None = None
+        self._updates = Updates(record.name, service, booking)
         self._resize: asyncio.Task[None] | None = None
         self._ended: float | None = None
+
+    @property
+    def lease(self) -> Lease:
+        """Until when it lives, and what moves that."""
+        return self._updates.lease
 
     @property
     def price_per_hour(self) -> float | None:
@@ -94,7 +97,7 @@ class Tenure:
     def take_lease(self, length: float, ends: float) -> None:
         """Know the lease: ``length`` seconds a renewal, to ``ends`` (unix seconds) unless it is beyond already."""
         expires = math.inf if self.record.lease_expires is None else self.record.lease_expires
-        self.lease = Lease(length, max(ends, expires), expires, self._service.clock)
+        self._updates.lease = Lease(length, max(ends, expires), expires, self._service.clock)
 
     async def hold(self, idle_seconds: Callable[[], Awaitable[float]]) -> None:
         """Renew the lease from now on, while the cluster has been idle for less than its spec's ``idle_time``."""
@@ -102,10 +105,7 @@ class Tenure:
         async def wanted() -> bool:
             return await idle_seconds() * self._service.clock.scale < self.spec.idle_time
 
-        if self.lease.next() - self.lease.expires > self.lease.length / RENEWALS:
-            with contextlib.suppress(ClusterBusy):  # the first renewal then comes while there is still time
-                await self._renew()
-        self._renewing = asyncio.ensure_future(keep_renewing(self.lease, self._renew, wanted))
+        await self._updates.keep_renewing(wanted)
 
     async def resize(self, n: int, registered: Registered = _unasked, tell_head: TellHead = _untold) -> None:
         """Come to ``n`` workers in all and wait until so many have ``registered``; leaving ones move their data first.
@@ -123,7 +123,7 @@ class Tenure:
             It could not grow, and is as it was.
         """
         resized(n, self.spec, self.record.workers)  # what is out of bounds is refused before any call
-        async with self._resizing:
+        async with self._updates.alone:
             self._resize = asyncio.ensure_future(self._to_admitted_size(n, registered, tell_head))
             await unless_given_up(self._resize, f"scale {self.record.name} to {n} workers: the cluster was closed")
 
@@ -163,7 +163,7 @@ class Tenure:
         changes, mask = _size_change(now, *size)
         if shrinks:
             await tell_head(n)
-        operation = await self._update(changes, mask, grace=GRACE if shrinks else 0)
+        operation = await self._updates.begin(changes, mask, grace=GRACE if shrinks else 0)
         if not shrinks:
             await tell_head(n)
         self._spending.resize(*size, self._service.clock.now())
@@ -174,7 +174,7 @@ class Tenure:
         now = await self.refresh()
         changes, mask = _size_change(now, before.workers, before.secondary_workers)
         if mask and now.alive:
-            operation = await self._update(changes, mask, grace=GRACE)
+            operation = await self._updates.begin(changes, mask, grace=GRACE)
             await self._service.finish(operation, f"undo the growth of {now.name}", duration("timeouts.scale"))
             now = await self.refresh()
         await tell_head(before.total_workers)
@@ -193,10 +193,10 @@ class Tenure:
         """Have the cluster's ``label`` say ``value``, where whoever attaches finds it; '' takes it away."""
         if self.record.labels.get(label, "") == value:
             return
-        async with self._resizing:
+        async with self._updates.alone:
             others = {name: said for name, said in (await self.refresh()).labels.items() if name != label}
             labels = others | ({label: value} if value else {})
-            operation = await self._update({}, ["labels"], labels=labels)
+            operation = await self._updates.begin({}, ["labels"], labels=labels)
             await self._service.finish(operation, f"update {self.record.name}", duration("timeouts.scale"))
             await self.refresh()
 
@@ -239,11 +239,11 @@ class Tenure:
             changes, mask = _size_change(before, made_with(before), 0)
             until = self._service.clock.now() + duration("stopped-lease", STOPPED_LEASE)
             try:
-                update = await self._update(changes | living_until(until), [*mask, EXPIRY])
+                update = await self._updates.begin(changes | living_until(until), [*mask, EXPIRY])
                 await self._service.finish(update, f"update {name}", limit)
                 await self._service.finish(await self._service.stop(before), f"stop {name}", limit)
             except DaskDataprocError:
-                await self._back_to(before.lease_expires)
+                await self._updates.back_to(before.lease_expires)
                 raise
             self.lease.expires = until
             await forget(before.staging, before.uuid)  # the keys: who starts it again waits for new ones
@@ -251,18 +251,11 @@ class Tenure:
             found |= {"until": until, "usd": self.cost, "rate": held.rate if held else None}
         self._ended = self._service.clock.now()
 
-    async def _back_to(self, expires: float | None) -> None:
-        soonest = self._service.clock.now() + 1.1 * NEAREST
-        with contextlib.suppress(DaskDataprocError):
-            life = {"config": living_until(max(expires or 0.0, soonest))}
-            await self._service.update(self.record.name, life, [EXPIRY])
-
     async def leave(self, *, keep: bool) -> None:
         """Let the cluster go on without us: to the end of its lease, or with ``keep`` of its lifetime."""
         await self._let_go()
         if keep and self.lease.may_move(self.lease.ends):
-            await self._update(living_until(self.lease.ends), [EXPIRY])
-            await self._leased(self.lease.ends)
+            await self._updates.extend(self.lease.ends)
             self.note_act(EXTEND, usd=self.cost)
         await self._seen(self.lease.expires)  # whoever ends it later: it was there until now
         self._ended = self._service.clock.now()
@@ -279,9 +272,7 @@ class Tenure:
 
     async def _let_go(self) -> None:
         """Renew no more, and give up a resize that is under way."""
-        if self._renewing is not None:
-            self._renewing.cancel()
-            self._renewing = None
+        self._updates.renew_no_more()
         if self._resize is not None and not self._resize.done():
             self._resize.cancel()
             await asyncio.wait([self._resize])
@@ -306,40 +297,6 @@ class Tenure:
         except TimeoutError:
             said = f"scale {self.record.name} to {n} workers: not all have registered after {limit} s"
             raise WaitTimeout(said, "%dask_cluster logs") from None
-
-    async def _update(
-        self, config: dict[str, Any], mask: list[str], *, grace: int = 0, labels: dict[str, str] | None = None
-    ) -> Operation:
-        """Begin an update, with the lease's renewal folded in; wait for another one to end first."""
-        until, name = self.lease.next(), self.record.name
-        if self._renewing is not None and self.lease.may_move(until):
-            config, mask = config | living_until(until), [*mask, EXPIRY]
-        limit = duration("timeouts.scale")
-        try:
-            async with asyncio.timeout(limit):
-                operation = await self._when_free(name, {"config": config, "labels": labels or {}}, mask, grace)
-        except TimeoutError:
-            raise WaitTimeout(f"update {name}: another change of it is not done after {limit} s") from None
-        self.lease.expires = until if EXPIRY in mask else self.lease.expires
-        return operation
-
-    async def _when_free(self, name: str, changes: dict[str, Any], mask: list[str], grace: int) -> Operation:
-        while True:
-            with contextlib.suppress(ClusterBusy):
-                return await self._service.update(name, changes, mask, grace=grace)
-            await asyncio.sleep(RETRY)
-
-    async def _renew(self) -> None:
-        """Move the lease on; a resize that is under way has done so already, and must not wait for us."""
-        until = self.lease.next()
-        if self._resizing.locked() or not self.lease.may_move(until):
-            return
-        await self._service.update(self.record.name, {"config": living_until(until)}, [EXPIRY])
-        await self._leased(until)
-
-    async def _leased(self, until: float) -> None:
-        self.lease.expires = until
-        await self.booking.extend(until)
 
 
 def _size_change(now: ClusterRecord, primary: int, secondary: int) -> tuple[dict[str, Any], list[str]]:

@@ -11,11 +11,9 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from . import store
 from .account import day_of
@@ -31,14 +29,10 @@ from .spec import DAY
 DAYS = "days"
 LONGEST = 14 * DAY
 """Seconds: how long before a time the cluster may have been made that has ended since."""
-AT_ONCE = 16
-"""Objects that are read, or removed, at the same time."""
 MOST = 2000
 """Events that one reader puts together; the next one goes on."""
 SHORT = 600
 """Characters of a detail that are kept."""
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 log = logging.getLogger(__name__)
 
 
@@ -77,8 +71,9 @@ def read_trail(trail: str, since: float) -> list[Event]:
     first = day_of(max(0.0, since - LONGEST))
     lone = _lone(trail)  # first: what goes from there into a day's object meanwhile is then found in that
     days = [name for name in store.names(f"{trail}/{DAYS}") if first <= name.removesuffix(".jsonl")]
-    found = _at_once(lambda name: events_of(store.read(f"{trail}/{DAYS}/{name}")[0] or b""), days)
-    return [event for event in together(lone, *found) if event.day >= first]
+    found = store.at_once(store.read, [f"{trail}/{DAYS}/{name}" for name in days])
+    settled = (events_of(data or b"") for data, _ in found)
+    return [event for event in together(lone, *settled) if event.day >= first]
 
 
 def put_together(trail: str, now: float, limit: float) -> int:
@@ -97,7 +92,7 @@ def _put_together(trail: str, now: float) -> int:
     old = over(_lone(trail)[:MOST], now)
     for day, events in old.items():
         store.update(f"{trail}/{DAYS}/{day}.jsonl", partial(_with, events))
-        _at_once(lambda event: store.drop(f"{trail}/{NEW}/{event.name}"), events)
+        store.at_once(store.drop, [f"{trail}/{NEW}/{event.name}" for event in events])
     return sum(map(len, old.values()))
 
 
@@ -108,8 +103,3 @@ def _with(events: Iterable[Event], found: bytes | None) -> bytes:
 def _lone(trail: str) -> list[Event]:
     found = store.contents(f"{trail}/{NEW}")
     return [event for name in sorted(found) if (event := event_of(found[name])) is not None]
-
-
-def _at_once(act: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(act, items))

@@ -34,6 +34,7 @@ def begin(folder: Path) -> Path:
         "bucket": staging.removeprefix("gs://").partition("/")[0] if staging.startswith("gs://") else "",
         "subnetwork": setting("subnetwork"),
         "service_account": setting("service-account"),
+        "kms_key": setting("kms-key"),
         "filestore": setting("filestore"),
         "repository": setting("git-repository"),
     }

@@ -12,7 +12,7 @@ from typing import Any
 from ...clusters.errors import DaskDataprocError
 from ...clusters.spec import ClusterSpec
 from .dataproc import Dataproc, JobFailed, deleted_or_fail, guarded
-from .naming import Names, slug
+from .naming import LABEL_ROOM, Names, slug
 from .plan import Program, arguments, cluster_spec, dataproc_job
 from .sdk import AirflowException, AirflowFailException, BaseOperator, TaskDeferred
 from .trigger import DaskJobTrigger
@@ -23,6 +23,7 @@ PLACE = {
     "bucket": "{{ var.value.get('dataproc_staging_bucket', '') }}",
     "subnetwork": "{{ var.value.get('subnetwork_services_uri', '') }}",
     "service_account": "{{ var.value.get('dataproc_runtime_sa_email', '') }}",
+    "kms_key": "{{ var.value.get('dataproc_kms_key', '') }}",
     "filestore": "{{ var.value.get('filestore_ip_address', '') }}",
 }
 EXPORT = "/export/shared"
@@ -45,7 +46,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         or a function of a module there, whose annotations type its arguments.
     cluster_config : mapping
         Fields of a ClusterSpec, or ``workload_type``, ``data_size_gb``, ``memory_gb``, ``gpu_enabled``, of which the
-        size is made when the task runs.
+        size is made when the task runs. The label ``owner`` is the task's unless it is among ``labels``.
     job_args : list or mapping
         Arguments; of a mapping each is ``--name value``.
     auto_delete : bool
@@ -172,7 +173,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
 
     def _run(self, context: Any) -> Any:
         self.dataproc.wait_cluster(self.spec.name)
-        labels = {"dask-task": self.names.mark, "dag": slug(self.names.dag)[:63].strip("-")}
+        labels = {"dask-task": self.names.mark, "dag": slug(self.names.dag)[:LABEL_ROOM].strip("-")}
         job = dataproc_job(self.names.job, self.spec, labels, self.program(), self.arguments())
         self._job_id = self.dataproc.submit(job, self.names.mark)
         if self.deferrable:
@@ -251,7 +252,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         }
         name = self.names.cluster(self.cluster_name or self.names.task, shared=not self.auto_delete)
         takes = self.execution_timeout.total_seconds() if self.execution_timeout else None
-        return cluster_spec(self.cluster_config, name, place, takes)
+        return cluster_spec(self.cluster_config, name, place, takes, self.owner)
 
     @property
     def dataproc(self) -> Dataproc:

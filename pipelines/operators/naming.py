@@ -10,6 +10,8 @@ CLUSTER_ROOM = 38
 """Characters of a cluster's name (51 at most) before "-" and the 12 of the hash."""
 JOB_ROOM = 60
 HASH = 12
+LABEL_ROOM = 63
+"""Characters of a label's value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...clusters.dataproc_config import JOB_FILE, MARK
+from ...clusters.dataproc_config import JOB_FILE, MARK, OWNER
 from ...clusters.errors import SpecError
 from ...clusters.fields import refusal
 from ...clusters.job_config import JobSpec, as_text
 from ...clusters.sizing_rules import by_rule, rule_name
 from ...clusters.spec import DAY, ClusterSpec
+from .naming import LABEL_ROOM, slug
 
 NODE_PYTHON = "/opt/dask-dataproc/env/bin/python"
 PYTHONS = ("spark.pyspark.python", "spark.pyspark.driver.python")
@@ -26,7 +27,9 @@ HOUR = 3600
 TRUTH = {"true": True, "1": True, "false": False, "0": False, "": False, "none": False}
 
 
-def cluster_spec(config: Mapping[str, Any], name: str, place: Mapping[str, str], takes: float | None) -> ClusterSpec:
+def cluster_spec(
+    config: Mapping[str, Any], name: str, place: Mapping[str, str], takes: float | None, owner: str = ""
+) -> ClusterSpec:
     """Return the cluster of an operator.
 
     Parameters
@@ -36,10 +39,12 @@ def cluster_spec(config: Mapping[str, Any], name: str, place: Mapping[str, str],
         ``gpu_enabled``, of which ADR-003's rules make the size. A field given beside them counts. Empty is unsaid.
     name : str
     place : mapping
-        ``project``, ``region``, ``staging``, ``subnetwork``, ``service_account``, ``filestore``; empty where nothing
-        is known. What ``config`` says counts.
+        ``project``, ``region``, ``staging``, ``subnetwork``, ``service_account``, ``kms_key``, ``filestore``; empty
+        where nothing is known. What ``config`` says counts.
     takes : float or None
         Seconds the task may take: the cluster lives an hour longer, unless ``config`` says how long it lives.
+    owner : str
+        Whose the cluster is, unless ``config`` labels it as somebody's.
 
     Raises
     ------
@@ -60,7 +65,8 @@ def cluster_spec(config: Mapping[str, Any], name: str, place: Mapping[str, str],
     if not spec.staging:
         hint = "airflow variables set dataproc_staging_bucket my-bucket      or cluster_config={'staging': 'gs://…'}"
         raise SpecError("staging: '' given, allowed is an fsspec URL that nodes and kernel share", hint)
-    return spec
+    whose = slug(owner)[:LABEL_ROOM].strip("-")
+    return spec.replace(labels={OWNER: whose} | spec.labels) if whose else spec
 
 
 def _sized(asked: Mapping[str, Any], workload: str | None) -> dict[str, Any]:

@@ -180,14 +180,15 @@ def test_who_uses_the_printed_config_keeps_the_laws(dataproc, printed):
     assert spec.lifetime == quotas.CLASSES["standard"].duration
 
 
-def test_an_airflow_operators_cluster_keeps_them_once_it_says_key_and_owner(dataproc):
-    place = {name: GIVEN[name] for name in ("project", "staging", "subnetwork", "service_account")}
-    said = {"kms_key": GIVEN["kms_key"], "labels": {"owner": "etl"}, "workload_type": "medium_etl"}
-    spec = cluster_spec(said, "etl-1", place, takes=7200)
-    silent = cluster_spec({"workload_type": "medium_etl"}, "etl-1", place, takes=7200)
-    cases = {"said": spec, "silent": silent}
-    clusters = {case: {"method": "CREATE", "cluster": message(each)} for case, each in cases.items()}
-    assert refused(dataproc["constraints"], clusters) == {"said": [], "silent": ["Encrypted", "Labelled"]}
+def test_an_airflow_operators_cluster_keeps_them_with_the_variables_alone(dataproc):
+    place = {name: GIVEN[name] for name in ("project", "staging", "subnetwork", "service_account", "kms_key")}
+    cases = {"all": place, "no dataproc_kms_key": place | {"kms_key": ""}}
+    specs = {
+        case: cluster_spec({"workload_type": "medium_etl"}, "etl-1", known, takes=7200, owner="Data Team")
+        for case, known in cases.items()
+    }
+    clusters = {case: {"method": "CREATE", "cluster": message(each)} for case, each in specs.items()}
+    assert refused(dataproc["constraints"], clusters) == {"all": [], "no dataproc_kms_key": ["Encrypted"]}
 
 
 def test_a_class_of_less_is_a_law_of_less(tree):

@@ -32,6 +32,7 @@ def test_init_writes_the_variables_pool_connection_and_overrides_of_the_platform
         "dataproc_staging_bucket",
         "subnetwork_services_uri",
         "dataproc_runtime_sa_email",
+        "dataproc_kms_key",
         "filestore_ip_address",
         "git_repository_url",
     }

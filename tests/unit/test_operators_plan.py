@@ -41,6 +41,16 @@ def test_the_cluster_outlives_the_task_that_may_take_so_long(takes):
     assert 3600 <= lifetime <= 14 * 86400
 
 
+@pytest.mark.parametrize(
+    ("owner", "labels", "whose"),
+    [("Data Team", {}, "data-team"), ("a" * 80, {}, "a" * 63), ("airflow", {"owner": "ana"}, "ana"), ("", {}, None)],
+)
+def test_a_cluster_is_its_tasks_owners_unless_it_says_whose(owner, labels, whose):
+    made = cluster_spec({"labels": labels | {"team": "risk"}}, "etl-abc", PLACE, None, owner)
+    assert made.labels.get("owner") == whose
+    assert made.labels["team"] == "risk"
+
+
 def test_a_lifetime_that_is_said_counts():
     assert spec({"lifetime": 7200}, takes=60.0).lifetime == 7200
 

@@ -61,6 +61,7 @@ def test_a_job_computes_on_a_cluster_of_its_own_and_its_result_is_the_tasks(row,
     given = outcome.results["compute"]["given"]
     assert given == {"--folder": str(row.folder), "--day": outcome.dag, "--parts": "[1, 2]", "--share": "0.5"}
     assert "hello from the driver" in outcome.log
+    assert '"labels": {"owner": "airflow"}' in outcome.log  # the task's owner
     assert row.gone(name)
 
 

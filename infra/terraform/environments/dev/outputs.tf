@@ -38,5 +38,6 @@ output "airflow_variables" {
     dataproc_staging_bucket   = module.storage.bucket
     subnetwork_services_uri   = module.network.dataproc_subnet
     dataproc_runtime_sa_email = module.service_accounts.emails["dataproc-runtime"]
+    dataproc_kms_key          = module.kms.keys.dataproc
   }
 }
