@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from ..clusters.errors import DaskDataprocError
+from ..clusters.bounded import within
+from ..clusters.errors import DaskDataprocError, WaitTimeout
 
 PATIENCE = 15.0
 """Seconds that all the checks may take together."""
@@ -44,18 +45,10 @@ Check = Callable[[], Finding]
 
 
 def examine(checks: Iterable[tuple[str, Check]]) -> list[Finding]:
-    """Run ``checks`` at once and return their findings in order; one that is late is said to be."""
+    """Run ``checks`` at once and return their findings in order; one that is late, or breaks, is said to be."""
     named = list(checks)
-    pool = ThreadPoolExecutor(max_workers=max(1, len(named)), thread_name_prefix="dask-dataproc-doctor")
-    running = [(name, pool.submit(_guarded, name, check)) for name, check in named]
-    findings = []
-    for name, future in running:
-        try:
-            findings.append(future.result(PATIENCE))
-        except Late:
-            findings.append(Finding(name, "warn", f"not checked: no answer in {PATIENCE:.0f} s", "try again"))
-    pool.shutdown(wait=False, cancel_futures=True)
-    return findings
+    with ThreadPoolExecutor(max(1, len(named)), thread_name_prefix="dask-dataproc-doctor") as pool:
+        return list(pool.map(lambda each: _in_time(*each), named))
 
 
 def verdict(findings: Iterable[Finding]) -> DaskDataprocError | None:
@@ -68,8 +61,17 @@ def verdict(findings: Iterable[Finding]) -> DaskDataprocError | None:
     return DaskDataprocError(f"{len(failed)} of {len(all_found)} checks failed: {names}", failed[0].cure)
 
 
+def _in_time(name: str, check: Check) -> Finding:
+    try:
+        return within(PATIENCE, partial(_guarded, name, check), f"check {name}")
+    except WaitTimeout:
+        return Finding(name, "warn", f"not checked: no answer in {PATIENCE:.0f} s", "try again")
+
+
 def _guarded(name: str, check: Check) -> Finding:
     try:
         return check()
     except DaskDataprocError as error:
         return Finding(name, "fail", error.message, error.hint)
+    except Exception as error:  # the others' findings are worth more than this one's traceback
+        return Finding(name, "warn", f"not checked: {type(error).__name__}: {' '.join(str(error).split())[:200]}")

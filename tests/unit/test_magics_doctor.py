@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -159,3 +160,16 @@ def test_findings_keep_the_order_of_the_checks_and_an_expected_error_is_one():
     assert failed is not None
     assert (failed.message, failed.hint) == ("1 of 2 checks failed: staging", "name one")
     assert verdict(findings[:1]) is None
+
+
+def test_checks_that_are_late_or_break_leave_the_others_their_findings(monkeypatch):
+    monkeypatch.setattr(doctor, "PATIENCE", 0.05)
+    over = threading.Event()
+    late: Any = over.wait
+    broken: Any = {}.popitem
+    fine = Finding("fine", "ok", "as it should be")
+    findings = examine([("late", late), ("later", late), ("broken", broken), ("fine", lambda: fine)])
+    over.set()
+    assert [each.status for each in findings] == ["warn", "warn", "warn", "ok"]
+    assert findings[0].text == findings[1].text == "not checked: no answer in 0 s"
+    assert findings[2].text.startswith("not checked: KeyError: ")
