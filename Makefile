@@ -54,10 +54,10 @@ infra-check: $(INSTALLED)
 	@$(PYTEST) tests/monitoring
 	@bash tests/ansible/setup.sh
 	@bash tests/nodes/setup.sh
-	@$(PYTEST) tests/ansible
+	@$(PYTEST) tests/ansible --junitxml=build/ansible/result.xml
 	@bash tests/terraform/setup.sh
 	@$(PYTEST) tests/terraform --junitxml=build/terraform/result.xml
-	@$(BIN)/python tests/terraform/report.py build/terraform/result.xml
+	@$(BIN)/python -m tests.infra_check build/terraform/result.xml build/ansible/result.xml
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

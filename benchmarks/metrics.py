@@ -1,8 +1,9 @@
-"""What our metrics take of a head's CPU: the same 10,000 tasks on a head with them and on one without, turn by turn.
+"""What our metrics take of a head's CPU: the same 10,000 tasks on one head, with them and without, turn by turn.
 
-``python benchmarks/metrics.py [--tasks 10000] [--rounds 15]``: two clusters of real node programs stand side by side,
-two workers each. A round sends a batch of tiny tasks to either, the first of a round in turn, while both pages are
-scraped once a second: thirty times as often as on a node. CPU seconds are those of the head's process alone.
+``python benchmarks/metrics.py [--tasks 10000] [--rounds 15]``: a cluster of real node programs, two workers. A round
+sends two batches of tiny tasks, one while the head's metrics are on and one while they are off, the first of a round in
+turn, and the page is scraped once a second: thirty times as often as on a node. CPU seconds are those of the head's
+process alone, by its own clock.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,13 +23,12 @@ import time
 import timeit
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 from distributed import Client
-from summary import ratio, spread, table
+from summary import spread, table
 
 from dask_dataproc.clusters import connection
 from dask_dataproc.init_actions.histogram import Histogram
@@ -36,29 +37,7 @@ from dask_dataproc.init_actions.metric_names import DURATIONS
 WORKERS = 2
 SCRAPED_EVERY = 1.0
 START = 60.0
-WITHOUT = """
-import asyncio, contextlib
-from dask_dataproc.init_actions import head, snapshots, usage
-from dask_dataproc.init_actions.metadata import read_metadata
-
-class Before(usage.Usage):
-    def transition(self, key, start, finish, *_, startstops=(), **__):
-        if finish == "processing":
-            self._tally.began(usage.time.monotonic())
-        elif start == "processing":
-            self._tally.ended(usage.time.monotonic())
-            self.done += finish == "memory"
-            self.erred += finish == "erred"
-            self._busy += usage.busy(startstops or ())
-
-async def kept(self):
-    await asyncio.Event().wait()
-
-head.Usage, head.exported, snapshots.Snapshots.keep = Before, lambda *_: contextlib.nullcontext(), kept
-asyncio.run(head.main(read_metadata()))
-"""
-"""A head as it was before there were metrics; Dask's own page is there."""
-WITH = """
+HEAD = """
 import asyncio
 from dask_dataproc.init_actions import head
 from dask_dataproc.init_actions.metadata import read_metadata
@@ -74,15 +53,50 @@ asyncio.run(worker.main(read_metadata()))
 """
 
 
+def switch(dask_scheduler: Any, on: bool) -> None:
+    """Have the head do what the metrics need, or only what it did before there were any."""
+    from prometheus_client import REGISTRY
+
+    from dask_dataproc.init_actions import exporter, usage
+
+    def before(self: Any, key: Any, start: Any, finish: Any, *_: Any, startstops: Any = (), **__: Any) -> None:
+        if finish == "processing":
+            self._tally.began(usage.time.monotonic())
+        elif start == "processing":
+            self._tally.ended(usage.time.monotonic())
+            self.done += finish == "memory"
+            self.erred += finish == "erred"
+            self._busy += usage.busy(startstops or ())
+
+    kept = dask_scheduler.__dict__.setdefault("kept", {"transition": usage.Usage.transition})
+    usage.Usage.transition = kept["transition"] if on else before
+    if on and "exported" in kept:
+        REGISTRY.register(kept.pop("exported"))
+    elif not on and "exported" not in kept:
+        kept["exported"] = next(c for c in REGISTRY._collector_to_names if isinstance(c, exporter._Collector))
+        REGISTRY.unregister(kept["exported"])
+
+
+def seconds(dask_scheduler: Any) -> float:
+    """Return the CPU seconds of the head so far."""
+    return time.process_time()
+
+
+async def snapshots(dask_scheduler: Any, times: int = 50) -> float:
+    """Return the head's CPU milliseconds for one snapshot."""
+    before = time.process_time()
+    for _ in range(times):
+        await dask_scheduler.snapshots._written(ended=False)
+    return (time.process_time() - before) / times * 1e3
+
+
 class Cluster:
     """A head and its workers as processes; batches of tasks, and the head's CPU seconds."""
 
-    def __init__(self, folder: Path, head: str):
+    def __init__(self, folder: Path):
         self.folder, self.uuid = folder, str(uuid.uuid4())
-        folder.mkdir()
-        self.processes = [self._start(head, "bench-m")]
+        self.processes = [self._start(HEAD, "bench-m")]
         self.processes += [self._start(WORKER, f"bench-w-{number}") for number in range(WORKERS)]
-        self.head = psutil.Process(self.processes[0].pid)
         found = asyncio.run(asyncio.wait_for(connection.find(f"file://{folder}", self.uuid), START))
         self.page = f"{found.dashboard}/metrics"
         self.client = Client(found.scheduler, security=found.security(), set_as_default=False)
@@ -99,20 +113,19 @@ class Cluster:
             environment = os.environ | {"NODE_METADATA": str(file)}
             return subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=log, stderr=log)
 
+    def on_head(self, act: Callable[..., Any], *given: Any) -> Any:
+        """Do ``act`` in the head's process."""
+        return self.client.run_on_scheduler(act, *given)
+
     def batch(self, tasks: int) -> float:
         """Return the head's CPU seconds for ``tasks`` tasks, from the graph to the last result's release."""
-        before = self.seconds()
+        before = self.on_head(seconds)
         futures = self.client.map(int, range(tasks), pure=False)
         self.client.gather(futures)
         del futures
-        while self.client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
+        while self.on_head(lambda dask_scheduler: len(dask_scheduler.tasks)):
             time.sleep(0.2)
-        return self.seconds() - before
-
-    def seconds(self) -> float:
-        """Return the CPU seconds of the head so far."""
-        times = self.head.cpu_times()
-        return times.user + times.system
+        return self.on_head(seconds) - before
 
     def close(self) -> None:
         """End it, workers first."""
@@ -126,14 +139,13 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def scraped(pages: list[str]) -> Iterator[None]:
-    """Ask each of ``pages`` as a Prometheus does, within the block."""
+def scraped(page: str) -> Iterator[None]:
+    """Ask ``page`` as a Prometheus does, within the block."""
     over = threading.Event()
 
     def ask() -> None:
         while not over.wait(SCRAPED_EVERY):
-            for page in pages:
-                urllib.request.urlopen(page, timeout=30).read()
+            urllib.request.urlopen(page, timeout=30).read()
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -152,10 +164,10 @@ def observed() -> float:
 
 def per_scrape(cluster: Cluster, times: int = 50) -> float:
     """Return the head's CPU milliseconds for one scrape of its page."""
-    before = cluster.seconds()
+    before = cluster.on_head(seconds)
     for _ in range(times):
         urllib.request.urlopen(cluster.page, timeout=30).read()
-    return (cluster.seconds() - before) / times * 1e3
+    return (cluster.on_head(seconds) - before) / times * 1e3
 
 
 def main() -> None:
@@ -166,30 +178,37 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then too
     took: dict[str, list[float]] = {"without": [], "with": []}
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:
-        clusters: dict[str, Cluster] = {}
-        for name, head in (("without", WITHOUT), ("with", WITH)):
-            clusters[name] = Cluster(Path(folder) / name, head)
-            ending.callback(clusters[name].close)
-        with scraped([cluster.page for cluster in clusters.values()]):
+    scrapes: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Cluster(Path(folder))) as cluster:
+        with scraped(cluster.page):
             for number in range(given.rounds + 1):
-                for name in list(clusters)[:: 1 if number % 2 else -1]:
-                    seconds = clusters[name].batch(given.tasks if number else given.tasks // 20)
-                    took[name] += [seconds] if number else []
-                    print(f"round {number}, {name}: {seconds:.2f} s", file=sys.stderr, flush=True)
-        scrapes = {name: per_scrape(cluster) for name, cluster in clusters.items()}
-    report(given.tasks, took, scrapes)
+                for name in list(took)[:: 1 if number % 2 else -1]:
+                    cluster.on_head(switch, name == "with")
+                    took[name].append(cluster.batch(given.tasks))
+                    print(f"round {number}, {name}: {took[name][-1]:.2f} s", file=sys.stderr, flush=True)
+        for name in took:
+            cluster.on_head(switch, name == "with")
+            scrapes[name] = per_scrape(cluster)
+        written = cluster.on_head(snapshots)
+    report(given.tasks, {name: each[1:] for name, each in took.items()}, scrapes)  # the first round warms up
+    print(f"A snapshot, every 300 s or when something new is told: {written:.1f} ms")
 
 
 def report(tasks: int, took: dict[str, list[float]], scrapes: dict[str, float]) -> None:
     """Print what was found."""
-    rows: dict[str, Any] = {n: [spread(t), ratio(t, took["without"]), f"{scrapes[n]:.1f}"] for n, t in took.items()}
+    rows: dict[str, Any] = {n: [spread(t), quarter(t, took["without"]), f"{scrapes[n]:.1f}"] for n, t in took.items()}
     print(f"CPU seconds of the head for {tasks} tasks, median [least–greatest] of {len(took['with'])} rounds")
-    print(table(["seconds", "times without", "ms a scrape"], rows))
+    print(table(["seconds", "times without, median [quartiles]", "ms a scrape"], rows))
     alone, base = observed(), spread(took["without"])
     assert base is not None
     share = alone * 1e-6 * tasks / base.median
     print(f"Counting a task's duration: {alone:.2f} µs, {share:.2%} of the seconds without")
+
+
+def quarter(ours: list[float], theirs: list[float]) -> str:
+    """Return the median of ``ours`` over ``theirs``, round by round, with the quartiles."""
+    low, median, high = statistics.quantiles((a / b for a, b in zip(ours, theirs, strict=True)), n=4)
+    return f"{median:.3f} [{low:.3f}–{high:.3f}]"
 
 
 if __name__ == "__main__":
