@@ -74,6 +74,7 @@ class ApplicationCluster(SpecCluster):
         self._finished = asyncio.Event()
         self._final: tuple[str, str | None] = ("SUCCEEDED", None)
         self._target = 0
+        self.leaving: set[str] = set()
         self._ended = False
         if scheduler is None:
             scheduler = {"cls": Scheduler, "options": {"dashboard_address": ":0"}}
@@ -164,7 +165,8 @@ class ApplicationCluster(SpecCluster):
             self.scheduler, self.shutdown_scheduler = Elsewhere(address.decode()), False
         spec = self.specification or await asyncio.to_thread(self.application.get_specification)
         size = spec.services[WORKER].resources
-        options = {"application": self.application, "nthreads": size.vcores, "memory_limit": size.memory * 2**20}
+        options = {"application": self.application, "leaving": self.leaving}
+        options |= {"nthreads": size.vcores, "memory_limit": size.memory * 2**20}
         self.new_spec = {"cls": YarnWorker, "options": options}
 
     async def _first_containers(self) -> list[Any]:

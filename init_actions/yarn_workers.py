@@ -6,7 +6,6 @@ A worker is named by its container. skein's application master replaces one that
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -43,14 +42,18 @@ class YarnWorker(ProcessInterface):
         Of the worker: its container's id, once there is one.
     application : skein.ApplicationClient
         Where containers are asked for.
+    leaving : set of str
+        The cluster's containers that are given back, by their ids.
     container : skein.Container, optional
         One that is there already.
     """
 
-    def __init__(self, scheduler: str, name: str, application: Any, container: Any = None, **size: Any):
+    def __init__(
+        self, scheduler: str, name: str, application: Any, leaving: set[str], container: Any = None, **size: Any
+    ):
         super().__init__(scheduler=scheduler, name=name)
         self.name = name
-        self.application, self.container = application, container
+        self.application, self.container, self._leaving = application, container, leaving
         if container is not None:
             self.status = Status.running
 
@@ -62,8 +65,13 @@ class YarnWorker(ProcessInterface):
     async def close(self) -> None:
         """Give the container back."""
         if self.container is not None and self.status == Status.running:
-            with contextlib.suppress(ValueError, KeyError, skein.SkeinError):  # it has ended before
+            self._leaving.add(self.container.id)
+            try:
                 await asyncio.to_thread(self.application.kill_container, self.container.id)
+            except (ValueError, KeyError):  # it has ended before
+                pass
+            except skein.SkeinError:  # nobody has heard it
+                self._leaving.discard(self.container.id)
         await super().close()
 
     def forget(self) -> None:
@@ -101,7 +109,10 @@ def name_by_container(cluster: ApplicationCluster) -> None:
 
 
 def take_over(cluster: ApplicationCluster, containers: Iterable[Any]) -> None:
-    """Let ``cluster`` have exactly the workers of ``containers``, the active ones, and those it is asking for."""
+    """Let ``cluster`` have exactly the workers of ``containers``, the active ones, and those it is asking for.
+
+    Not those that it is giving back, one without a worker for another: taken over again, nobody would replace them.
+    """
     name_by_container(cluster)
     active = {each.id: each for each in containers}
     for name, worker in list(cluster.workers.items()):
@@ -109,7 +120,8 @@ def take_over(cluster: ApplicationCluster, containers: Iterable[Any]) -> None:
             worker.forget()
             del cluster.workers[name]
             cluster.worker_spec.pop(name, None)
-    for name in active.keys() - cluster.workers.keys():
+    cluster.leaving.intersection_update(active)
+    for name in active.keys() - cluster.workers.keys() - cluster.leaving:
         worker = YarnWorker(cluster.scheduler.address, name, container=active[name], **cluster.new_spec["options"])
         cluster.track(worker)
         cluster.workers[name] = worker

@@ -9,6 +9,7 @@ import time
 
 import dask.config
 import psutil
+import pytest
 from distributed import Client
 from distributed.core import Status
 
@@ -109,7 +110,27 @@ def test_a_killed_resource_manager_comes_back_and_the_cluster_never_stops(yarn):
     assert ended["diagnostics"].endswith("lived through it")
 
 
-def test_a_worker_script_of_ones_own_gets_the_address_and_the_name_and_a_container_without_worker_is_replaced(yarn):
+def looked_at_meanwhile(application, yarn) -> None:
+    """Have ``application`` take so long to end a container that the cluster sees it once more before."""
+    end, look, looks = application.kill_container, application.get_containers, []
+
+    def slow(container):
+        after = len(looks) + 2  # the first may have begun before
+        yarn.until(lambda: len(looks) >= after)
+        end(container)
+
+    def noted(*given, **said):
+        found = look(*given, **said)
+        looks.append(found)
+        return found
+
+    application.kill_container, application.get_containers = slow, noted
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["at-once", "slowly"])
+def test_a_worker_script_of_ones_own_gets_the_address_and_the_name_and_a_container_without_worker_is_replaced(
+    yarn, slow
+):
     script = (
         '"$PYTHON" -m distributed.cli.dask_worker "$DASK_SCHEDULER_ADDRESS" --name "$SKEIN_CONTAINER_ID" '
         "--nthreads 2 --no-nanny --no-dashboard\nsleep 300\n"  # so that YARN does not see its end
@@ -121,6 +142,8 @@ def test_a_worker_script_of_ones_own_gets_the_address_and_the_name_and_a_contain
             worker = psutil.Process(client.submit(os.getpid).result(60))
             (seen,) = client.scheduler_info()["workers"].values()
             assert (seen["name"], seen["nthreads"]) == ("dask.worker_0", 2)
+            if slow:
+                looked_at_meanwhile(cluster.application, yarn)
             worker.kill()
             yarn.until(lambda: [w["name"] for w in client.scheduler_info()["workers"].values()] == ["dask.worker_1"])
             assert [each.id for each in cluster.workers()] == list(cluster.worker_spec) == ["dask.worker_1"]
