@@ -9,6 +9,8 @@ import sys
 import pexpect
 import pytest
 
+from ..terminal import Terminal
+
 WAIT = 60.0
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -19,7 +21,7 @@ def terminal(laptop, tmp_path):
     plain = {
         key: value for key, value in os.environ.items() if not key.startswith(("JPY_", "JUPYTER", "DASK_DATAPROC"))
     }
-    child = pexpect.spawn(
+    child = Terminal(
         sys.executable,
         ["-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit", "--colors=NoColor"],
         env=plain | laptop.environment | {"IPYTHONDIR": str(tmp_path), "TERM": "xterm"},
@@ -33,7 +35,7 @@ def terminal(laptop, tmp_path):
     child.close(force=True)
 
 
-def typed(terminal: pexpect.spawn, line: str) -> str:
+def typed(terminal: Terminal, line: str) -> str:
     """Type a line and return what is shown until the next prompt."""
     terminal.sendline(line)
     terminal.expect_exact(line)

@@ -17,6 +17,8 @@ from dask_dataproc import DaskRunner, JobFailed, JobNotFound, SpecError, WaitTim
 from dask_dataproc.magics.cli import dataproc
 from dask_dataproc.pipelines.submit import JobRun, list_jobs, submit
 
+from ..terminal import Terminal
+
 DASK = Path(sys.executable).with_name("dask")
 WAIT = 60.0
 TRIAL = """
@@ -63,13 +65,13 @@ def script(tmp_path) -> Path:
 @pytest.fixture
 def terminal(laptop, cluster, script, tmp_path):
     """``terminal("fail")``: submit a function of the script from a terminal."""
-    started: list[pexpect.spawn] = []
+    started: list[Terminal] = []
 
-    def start(function: str, *options: str) -> pexpect.spawn:
+    def start(function: str, *options: str) -> Terminal:
         words = ["dataproc", "submit", cluster.name, "--file", str(script), "--job-function", function, *options]
         environment = os.environ | laptop.environment
         started.append(
-            pexpect.spawn(
+            Terminal(
                 str(DASK), words, env=environment, cwd=tmp_path, encoding="utf-8", timeout=WAIT, dimensions=(40, 200)
             )
         )
