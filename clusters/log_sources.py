@@ -13,6 +13,7 @@ from .config import staging_of
 from .errors import ClusterNotFound, DaskDataprocError, JobNotFound
 from .job_output import DriverOutput
 from .job_record import JobRecord
+from .left_metrics import snapshot_of
 from .paths import local_path
 from .record import ClusterRecord
 from .redaction import HIDDEN, redacted
@@ -145,9 +146,8 @@ def _staged(found: Gathered, staging: str, name: str, uuid: str) -> None:
     for path in sorted(_files(filesystem, metainfo)):
         inside = path.removeprefix(metainfo).strip("/")
         found.add(f"nodes/{inside}" if not inside.startswith("jobs/") else inside, _text(filesystem, path))
-    _, snapshot = fsspec.core.url_to_fs(f"{staging.rstrip('/')}/metrics/{name}.{uuid}.json")
-    if filesystem.exists(snapshot):
-        found.add(f"metrics.{uuid}.json", _text(filesystem, snapshot))
+    if left := snapshot_of(staging, name, uuid):
+        found.add(f"metrics.{uuid}.json", json.dumps(left, indent=2))
 
 
 def _bucket(staging: str) -> str:
