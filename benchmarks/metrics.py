@@ -113,9 +113,9 @@ class Cluster:
             environment = os.environ | {"NODE_METADATA": str(file)}
             return subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=log, stderr=log)
 
-    def on_head(self, act: Callable[..., Any], *given: Any) -> Any:
+    def on_head(self, act: Callable[..., Any], **given: Any) -> Any:
         """Do ``act`` in the head's process."""
-        return self.client.run_on_scheduler(act, *given)
+        return self.client.run_on_scheduler(act, **given)
 
     def batch(self, tasks: int) -> float:
         """Return the head's CPU seconds for ``tasks`` tasks, from the graph to the last result's release."""
@@ -183,11 +183,11 @@ def main() -> None:
         with scraped(cluster.page):
             for number in range(given.rounds + 1):
                 for name in list(took)[:: 1 if number % 2 else -1]:
-                    cluster.on_head(switch, name == "with")
+                    cluster.on_head(switch, on=name == "with")
                     took[name].append(cluster.batch(given.tasks))
                     print(f"round {number}, {name}: {took[name][-1]:.2f} s", file=sys.stderr, flush=True)
         for name in took:
-            cluster.on_head(switch, name == "with")
+            cluster.on_head(switch, on=name == "with")
             scrapes[name] = per_scrape(cluster)
         written = cluster.on_head(snapshots)
     report(given.tasks, {name: each[1:] for name, each in took.items()}, scrapes)  # the first round warms up
