@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from .spec import ClusterSpec
 
 MARK = "dask-dataproc"
+"""The label that says a cluster is ours."""
 OWNER = "owner"
 """The label that says whose a cluster is."""
-"""The label that says a cluster is ours."""
 SPEC = "dask-spec"
 """The metadata key of the spec a cluster was made from, so that whoever attaches knows its bounds and its lifetime."""
 EPHEMERAL = {"lifecycle": "ephemeral"}

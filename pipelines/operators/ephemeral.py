@@ -12,7 +12,7 @@ from typing import Any
 from ...clusters.errors import DaskDataprocError
 from ...clusters.spec import ClusterSpec
 from .dataproc import Dataproc, JobFailed, deleted_or_fail, guarded
-from .naming import LABEL_ROOM, Names, slug
+from .naming import Names, label_value
 from .plan import Program, arguments, cluster_spec, dataproc_job
 from .sdk import AirflowException, AirflowFailException, BaseOperator, TaskDeferred
 from .trigger import DaskJobTrigger
@@ -173,7 +173,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
 
     def _run(self, context: Any) -> Any:
         self.dataproc.wait_cluster(self.spec.name)
-        labels = {"dask-task": self.names.mark, "dag": slug(self.names.dag)[:LABEL_ROOM].strip("-")}
+        labels = {"dask-task": self.names.mark, "dag": label_value(self.names.dag)}
         job = dataproc_job(self.names.job, self.spec, labels, self.program(), self.arguments())
         self._job_id = self.dataproc.submit(job, self.names.mark)
         if self.deferrable:

@@ -60,6 +60,11 @@ class Names:
         return hashlib.sha256("/".join(parts).encode()).hexdigest()[:HASH]
 
 
+def label_value(text: str) -> str:
+    """Return ``text`` as a label's value: its slug, as far as there is room."""
+    return slug(text)[:LABEL_ROOM].strip("-")
+
+
 def slug(text: str) -> str:
     """Return ``text`` in lower case, with one hyphen for each run of what is neither letter nor digit."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -12,7 +12,7 @@ from ...clusters.fields import refusal
 from ...clusters.job_config import JobSpec, as_text
 from ...clusters.sizing_rules import by_rule, rule_name
 from ...clusters.spec import DAY, ClusterSpec
-from .naming import LABEL_ROOM, slug
+from .naming import label_value
 
 NODE_PYTHON = "/opt/dask-dataproc/env/bin/python"
 PYTHONS = ("spark.pyspark.python", "spark.pyspark.driver.python")
@@ -65,7 +65,7 @@ def cluster_spec(
     if not spec.staging:
         hint = "airflow variables set dataproc_staging_bucket my-bucket      or cluster_config={'staging': 'gs://…'}"
         raise SpecError("staging: '' given, allowed is an fsspec URL that nodes and kernel share", hint)
-    whose = slug(owner)[:LABEL_ROOM].strip("-")
+    whose = label_value(owner)
     return spec.replace(labels={OWNER: whose} | spec.labels) if whose else spec
 
 

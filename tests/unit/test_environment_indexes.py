@@ -111,11 +111,11 @@ def test_a_file_that_cannot_be_read_is_as_none(home):
 
 
 def test_what_only_this_machine_reaches_is_told_and_not_written(monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "http://localhost:3141/root/pypi")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://localhost:3141/team/wheels")
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "/srv/wheels https://one.example/simple")
     found = configured()
     assert found.lines() == ["--extra-index-url https://one.example/simple"]
-    assert found.staying == ["http://localhost:3141/root/pypi", "one that is no plain URL"]
+    assert found.staying == ["http://localhost:3141/team/wheels", "one that is no plain URL"]
 
 
 def test_an_index_with_a_password_in_netrc_wants_credentials(home, monkeypatch):
