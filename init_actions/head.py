@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -214,13 +215,22 @@ def _dashboard_is_imported() -> bool:
     return "distributed.dashboard.scheduler" in sys.modules
 
 
+def _import_dashboard() -> None:
+    """Import the plots, first what a page of Dask's that lists them imports on the loop: it then waits for this thread.
+
+    Two threads in Bokeh's modules leave its properties unchecked for good, and half of the plots answer with 500.
+    """
+    for module in ("bokeh.server.tornado", "distributed.dashboard.scheduler"):
+        importlib.import_module(module)
+
+
 async def _show_dashboard(scheduler: Scheduler) -> None:
     """Add the plots to a scheduler that started without them: their import takes longer than its start."""
     if _dashboard_is_imported():
         return
     await asyncio.sleep(PLOTS_AFTER)
     with contextlib.suppress(ImportError):
-        await asyncio.to_thread(__import__, "distributed.dashboard.scheduler")
+        await asyncio.to_thread(_import_dashboard)
         sys.modules["distributed.dashboard.scheduler"].connect(
             scheduler.http_application, scheduler.http_server, scheduler
         )
