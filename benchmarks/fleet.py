@@ -3,6 +3,7 @@
 ``python benchmarks/fleet.py [--clusters 1000] [--people 30] [--rounds 5]``; needs ``tests/gcs/setup.sh``. The trail has
 four events of each cluster, of the last week; the ledger has as many clusters that live, and the emulator lists them,
 all in ERROR, since a thousand of them do not run on one machine. The bucket's row has ledger and trail there.
+``dask --version`` is what Dask's own command takes to begin, as part of each of ours.
 """
 
 from __future__ import annotations
@@ -25,7 +26,14 @@ from surroundings import own_folders
 
 DAYS = 7
 DASK = Path(sys.executable).with_name("dask")
-COLUMNS = ["audit, nothing put together", "audit", "fleet", "dask dataproc audit", "dask dataproc fleet"]
+COLUMNS = [
+    "audit, nothing put together",
+    "audit",
+    "fleet",
+    "dask --version",
+    "dask dataproc audit",
+    "dask dataproc fleet",
+]
 LOOK = 0.5
 """Seconds for which the others' load is looked at before each round."""
 
@@ -77,6 +85,7 @@ def measured(environment: Mapping[str, str], given: argparse.Namespace) -> dict[
         for verb in ("audit", "fleet"):
             took[verb] = json.loads(here(environment, "--measure", verb, *number))
             took[f"dask dataproc {verb}"] = [shell(environment, verb, given.clusters) for _ in rounds]
+        took["dask --version"] = [timed(lambda: command(environment, "--version")) for _ in rounds]
     finally:
         subprocess.run([DASK, "dataproc", "emulator", "stop"], env=environment, check=True, capture_output=True)
     return took
@@ -91,11 +100,16 @@ def here(environment: Mapping[str, str], *words: str) -> str:
 def shell(environment: Mapping[str, str], verb: str, clusters: int) -> float:
     """Return the seconds that a verb takes from the shell, imports and all."""
     begun = time.perf_counter()
-    ran = subprocess.run([DASK, "dataproc", verb, "--json"], env=environment, check=True, stdout=subprocess.PIPE)
+    said = command(environment, "dataproc", verb, "--json")
     took = time.perf_counter() - begun
-    found = json.loads(ran.stdout)
+    found = json.loads(said)
     assert len(found if verb == "audit" else found["rows"]) >= clusters
     return took
+
+
+def command(environment: Mapping[str, str], *words: str) -> bytes:
+    """Return what ``dask`` says to ``words``."""
+    return subprocess.run([DASK, *words], env=environment, check=True, stdout=subprocess.PIPE).stdout
 
 
 def measure(verb: str, rounds: int) -> list[float]:
