@@ -16,16 +16,14 @@ import dask.config
 import yaml
 
 from .autoscaling import check_autoscaling
-from .dataproc_config import OWNER
 from .errors import ConfigError, SpecError
 from .fields import seconds
 from .footprint import within
+from .labels import NOTEBOOK, OWNER, label_value
 from .paths import state_dir
 from .quotas import limits_of
 from .spec import FIELDS, LOCAL, ClusterSpec
 
-NOTEBOOK = "notebook"
-"""The label that says which notebook a cluster was made in."""
 DEFAULTS = Path(__file__).with_name("dataproc.yaml")
 LEASE_BOUNDS = (1200, 14 * 86400)
 """Seconds. Dataproc's own are 10 min from now to 14 d; a third of a lease later that still has to hold for the rest."""
@@ -136,14 +134,13 @@ def _prefix() -> str:
 
 def user() -> str:
     """Return who runs this, as a label's value may be written."""
-    return re.sub(r"[^a-z0-9-]+", "-", getpass.getuser().lower()).strip("-")[:63] or "user"
+    return label_value(getpass.getuser()) or "user"
 
 
 def _notebook() -> dict[str, str]:
     """Return the label of the notebook that this kernel belongs to, which Jupyter names; elsewhere none."""
-    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem.lower()
-    plain = re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-")[:63]
-    return {NOTEBOOK: plain} if plain else {}
+    named = label_value(Path(os.environ.get("JPY_SESSION_NAME", "")).stem)
+    return {NOTEBOOK: named} if named else {}
 
 
 def _check_local(spec: ClusterSpec) -> None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 MARK = "dask-dataproc"
 """The label that says a cluster is ours."""
-OWNER = "owner"
-"""The label that says whose a cluster is."""
 SPEC = "dask-spec"
 """The metadata key of the spec a cluster was made from, so that whoever attaches knows its bounds and its lifetime."""
 EPHEMERAL = {"lifecycle": "ephemeral"}

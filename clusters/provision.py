@@ -13,9 +13,10 @@ from .autoscaling import ensure_policy
 from .booking import Booking
 from .config import duration
 from .connection import Connection, find, forget, published
-from .dataproc_config import MARK, OWNER
+from .dataproc_config import MARK
 from .errors import ClusterBusy, ClusterExists, ClusterFailed, ClusterNotFound, DaskDataprocError
 from .held import REQUEST
+from .labels import OWNER
 from .lease import EXPIRY, living_until
 from .phases import Phases
 from .record import ClusterRecord

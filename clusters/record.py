@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .dataproc_config import OWNER, SPEC
+from .dataproc_config import SPEC
 from .errors import ClusterExists
+from .labels import OWNER
 from .spec import ClusterSpec
 
 ALIVE = frozenset({"CREATING", "RUNNING", "UPDATING", "STARTING"})

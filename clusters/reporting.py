@@ -18,8 +18,8 @@ from . import store
 from .account import Account, day_of
 from .budget import Budgets, budgets_of
 from .config import setting
-from .dataproc_config import OWNER
 from .errors import ConfigError, DaskDataprocError
+from .labels import OWNER
 from .phases import Phase
 from .spec import ClusterSpec
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from .account import Account, day_of
 from .budget import Standing, budgets_of, check, standing
 from .config import setting, staging_of, user
-from .dataproc_config import MARK, OWNER
+from .dataproc_config import MARK
 from .held import all_held
+from .labels import OWNER
 from .ledger import Ledger
 from .prices import cost
 from .quotas import Limits, limits_of, pool_of

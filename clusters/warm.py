@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from .config import NOTEBOOK, made_up
+from .config import made_up
 from .errors import SpecError
+from .labels import NOTEBOOK
 from .record import ClusterRecord
 from .spec import ClusterSpec
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..clusters.config import NOTEBOOK, OWNER, resolve
+from ..clusters.config import resolve
 from ..clusters.errors import DaskDataprocError
+from ..clusters.labels import NOTEBOOK, OWNER
 from ..clusters.spec import FIELDS, ClusterSpec
 
 

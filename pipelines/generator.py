@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ..clusters.dataproc_config import JOB_FILE, environment_folder
 from ..clusters.environment import Environment, kernel_environment, notebook_environment
 from ..clusters.errors import NotebookError
 from ..clusters.fields import shown
+from ..clusters.labels import NOTEBOOK, OWNER, label_value
 from ..clusters.prices import as_of
 from ..clusters.reporting import monitoring_metadata
 from ..clusters.spec import ClusterSpec
@@ -34,7 +34,7 @@ STAGING_BUCKET = "gs://{{var.value.dataproc_staging_bucket}}"
 PROJECT = "{{ var.value.gcp_project_id }}"
 REGION = "{{ var.value.get('gcp_region', '%s') }}"
 SLUG_ROOM = 38  # characters of a cluster's name (51 at most) before "-" and the 12 of the run's hash
-LABEL_ROOM = 63
+NAME_ROOM = 63  # characters of a notebook's name in its file's first line
 SENDABLE = {"string", "integer", "number", "boolean", "array", "object", "null"}
 
 _NO_CRON = ("@once", "@continuous")
@@ -126,7 +126,7 @@ def _identifier(stem: str) -> str:
 def _names(notebook: Notebook, location: str) -> dict[str, Any]:
     stem = _stem(location)
     name = Path(location).name
-    prefix = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:SLUG_ROOM].rstrip("-")
+    prefix = label_value(stem)[:SLUG_ROOM].rstrip("-")
     if not prefix[:1].isalpha():
         prefix = f"nb-{prefix}"[:SLUG_ROOM].rstrip("-")
     return {
@@ -144,7 +144,7 @@ def _names(notebook: Notebook, location: str) -> dict[str, Any]:
 
 def _unprintable(name: str) -> bool:
     """Return whether ``name`` cannot stand in a docstring as it is."""
-    return not name.isprintable() or '"' in name or "\\" in name or len(name) > LABEL_ROOM
+    return not name.isprintable() or '"' in name or "\\" in name or len(name) > NAME_ROOM
 
 
 def _job_values(job: Job, location: str) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) ->
         told = {"dask-environment": environment_folder(spec, environment)} | monitoring_metadata(project)
         cluster["config"]["gce_cluster_config"]["metadata"] |= told
     price = listed(spec)
-    labels = cluster["labels"] | {"owner": _label(job.owner), "notebook": _label(stem)}
+    labels = cluster["labels"] | {OWNER: label_value(job.owner), NOTEBOOK: label_value(stem)}
     return {
         "project": text(project or PROJECT),
         "region": text(region_said),
@@ -260,11 +260,6 @@ def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) ->
         "prices": text(as_of()),
         "cluster": literal(cluster["config"], used=len("CLUSTER = ")),
     }
-
-
-def _label(value: str) -> str:
-    plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:LABEL_ROOM]
 
 
 def dag_name(location: str | Path) -> str:

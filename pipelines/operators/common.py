@@ -11,10 +11,10 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 
+from ...clusters.labels import label_value
 from ..quality.locations import staged_location
 from .ephemeral import PROJECT, REGION
 from .gate import DaskDataQualityOperator
-from .naming import slug
 from .sdk import DAG, AirflowException
 from .sensor import InputSensor
 from .teardown import DeleteDaskClusterOperator
@@ -83,7 +83,7 @@ class Common:
         """Return what a task is given to compute on the run's cluster, or with ``own`` on one of its own."""
         names = ("deferrable", "poll_interval", "project_id", "region", "environment", "gcp_conn_id")
         place = {name: self._of[name] for name in names}
-        shared = {"cluster_name": slug(prefix), "cluster_config": config, "auto_delete": own}
+        shared = {"cluster_name": label_value(prefix), "cluster_config": config, "auto_delete": own}
         return place | shared | {"execution_timeout": self._of["timeout"]}
 
     def arrived(self, path: str, wait: float) -> Any:

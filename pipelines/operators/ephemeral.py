@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...clusters.errors import DaskDataprocError
+from ...clusters.labels import label_value
 from ...clusters.spec import ClusterSpec
 from .dataproc import Dataproc, JobFailed, deleted_or_fail, guarded
-from .naming import Names, label_value
+from .naming import Names
 from .plan import Program, arguments, cluster_spec, dataproc_job
 from .sdk import AirflowException, AirflowFailException, BaseOperator, TaskDeferred
 from .trigger import DaskJobTrigger

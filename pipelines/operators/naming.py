@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
+
+from ...clusters.labels import label_value
 
 CLUSTER_ROOM = 38
 """Characters of a cluster's name (51 at most) before "-" and the 12 of the hash."""
 JOB_ROOM = 60
 HASH = 12
-LABEL_ROOM = 63
-"""Characters of a label's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Names:
 
     def cluster(self, prefix: str, *, shared: bool) -> str:
         """Return the name of the cluster ``prefix`` of this task, or with ``shared`` of all tasks of this run."""
-        begin = slug(prefix)[:CLUSTER_ROOM].strip("-") or "dask"
+        begin = label_value(prefix)[:CLUSTER_ROOM].strip("-") or "dask"
         if not begin[0].isalpha():
             begin = f"c-{begin}"[:CLUSTER_ROOM].rstrip("-")
         return f"{begin}-{self._hash(self.dag, self.run) if shared else self.mark}"
@@ -48,7 +47,7 @@ class Names:
     @property
     def job(self) -> str:
         """The id of this try's job."""
-        return f"{slug(self.task)[:JOB_ROOM].strip('-') or 'job'}-{self.mark}-{self.attempt}"
+        return f"{label_value(self.task)[:JOB_ROOM].strip('-') or 'job'}-{self.mark}-{self.attempt}"
 
     @property
     def request(self) -> str:
@@ -58,13 +57,3 @@ class Names:
     @staticmethod
     def _hash(*parts: str) -> str:
         return hashlib.sha256("/".join(parts).encode()).hexdigest()[:HASH]
-
-
-def label_value(text: str) -> str:
-    """Return ``text`` as a label's value: its slug, as far as there is room."""
-    return slug(text)[:LABEL_ROOM].strip("-")
-
-
-def slug(text: str) -> str:
-    """Return ``text`` in lower case, with one hyphen for each run of what is neither letter nor digit."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...clusters.dataproc_config import JOB_FILE, MARK, OWNER
+from ...clusters.dataproc_config import JOB_FILE, MARK
 from ...clusters.errors import SpecError
 from ...clusters.fields import refusal
 from ...clusters.job_config import JobSpec, as_text
+from ...clusters.labels import OWNER, label_value
 from ...clusters.sizing_rules import by_rule, rule_name
 from ...clusters.spec import DAY, ClusterSpec
-from .naming import label_value
 
 NODE_PYTHON = "/opt/dask-dataproc/env/bin/python"
 PYTHONS = ("spark.pyspark.python", "spark.pyspark.driver.python")

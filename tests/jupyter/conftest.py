@@ -22,8 +22,9 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from dask_dataproc import DataprocCluster
-from dask_dataproc.clusters.config import OWNER, user
+from dask_dataproc.clusters.config import user
 from dask_dataproc.clusters.dataproc_config import MARK
+from dask_dataproc.clusters.labels import OWNER
 from dask_dataproc.clusters.service import Service, new_request_id
 from dask_dataproc.clusters.spec import ClusterSpec
 from dask_dataproc.clusters.sync import run

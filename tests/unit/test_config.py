@@ -112,15 +112,15 @@ def test_an_unknown_field_is_refused_with_the_nearest(gcloud):
 def test_each_cluster_gets_a_name_and_its_owners_label(gcloud, monkeypatch):
     monkeypatch.setenv("LOGNAME", "Ana.María")
     one, other = resolve(), resolve(labels={"team": "risk"})
-    assert re.fullmatch(r"dask-ana-mar-a-[0-9a-f]{4}", one.name)
+    assert re.fullmatch(r"dask-ana-maria-[0-9a-f]{4}", one.name)
     assert one.name != other.name
-    assert other.labels == {"owner": "ana-mar-a", "team": "risk"}
+    assert other.labels == {"owner": "ana-maria", "team": "risk"}
     assert resolve(labels={"owner": "ben"}).labels == {"owner": "ben"}
 
 
 @pytest.mark.parametrize(
     ("session", "label"),
-    [("/home/ana/Churn (v2).ipynb", "churn-v2"), ("etl_daily.ipynb", "etl_daily"), ("日.ipynb", None), ("", None)],
+    [("/home/ana/Churn (v2).ipynb", "churn-v2"), ("etl_daily.ipynb", "etl-daily"), ("日.ipynb", None), ("", None)],
 )
 def test_a_cluster_of_a_notebook_says_which(session, label, gcloud, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", session)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_dataproc.pipelines.operators.naming import Names, slug
+from dask_dataproc.pipelines.operators.naming import Names
 
 CLUSTER = re.compile(r"[a-z]([a-z0-9-]{0,49}[a-z0-9])?")
 JOB = re.compile(r"[a-zA-Z0-9_-]{1,100}")
@@ -44,8 +44,3 @@ def test_tasks_of_one_run_share_a_shared_cluster_and_those_of_another_run_do_not
 def test_a_prefix_with_no_letter_first_gets_one():
     assert RUN.cluster("2024_orders", shared=True).startswith("c-2024-orders-")
     assert RUN.cluster("***", shared=True).startswith("dask-")
-
-
-@given(st.text(max_size=40))
-def test_a_slug_is_its_own_slug(text):
-    assert slug(slug(text)) == slug(text)
