@@ -7,7 +7,9 @@ import datetime
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
-from distributed.core import Status
+# The package itself before its modules: a thread imports this beside a notebook's cells, and two threads that come into
+# the circle of Dask's modules from two sides have halves of them.
+from distributed import Status
 
 from . import unclosed
 from .config import LEASE_BOUNDS, duration, resolve

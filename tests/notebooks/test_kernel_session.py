@@ -20,7 +20,7 @@ def test_a_restarted_kernel_finds_its_cluster_again_and_says_so_in_one_line(kern
     live.run(f"{up(name)} --client-name c")
     before = live.run("cluster.record.uuid").text
     live.restart()
-    live.run(LOAD)
+    live.run(f"{LOAD}\nfrom distributed import Client")  # while the thread that finds it imports Dask
     assert live.run("%dask_cluster up").text.startswith(f"{name} is up: 2 workers")
     assert live.said.splitlines()[0] == f"Reattached to {name}, made by this notebook: c and cluster are back"
     assert live.run("c.submit(sum, [1, 2]).result()").text == "3"
