@@ -9,6 +9,8 @@ BESIDE = """
 import threading
 from importlib import import_module
 
+import ipykernel.ipkernel  # what a kernel has long imported
+
 failed = []
 def aside():
     try:
