@@ -149,7 +149,12 @@ def with_ends(events: Iterable[Event], accounts: Iterable[Account]) -> list[Even
     """
     known = together(events)
     gone = {event.key for event in known if event.act in LAST}
-    ended = {key: (when, each.costs.get(key)) for each in accounts for key, when in each.ended.items()}
+    ended = {
+        key: (when, each.costs.get(key))
+        for each in accounts
+        for key, when in each.ended.items()
+        if key not in each.reservations  # one that was attached to again lives
+    }
     last = {event.key: event for event in known if event.key and event.key in ended and event.key not in gone}
     ends = [
         replace(e, at=ended[k][0], act=ENDED, by="dataproc", through=LEASE, id=f"{k}-ended", usd=ended[k][1], detail="")
@@ -173,8 +178,9 @@ def veiled(events: Iterable[Event], me: str) -> list[Event]:
 
 
 def total(events: Iterable[Event]) -> float:
-    """Return what the clusters of ``events`` that have ended cost together, USD."""
-    return sum(event.usd or 0.0 for event in events if event.act in LAST)
+    """Return what the clusters of ``events`` that have ended cost together, USD: each once, though two deleted it."""
+    ended = (event for event in events if event.act in LAST and event.usd is not None)
+    return sum({event.key or event.id: event.usd or 0.0 for event in ended}.values())
 
 
 def moment(text: str, now: float) -> float:

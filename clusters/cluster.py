@@ -194,8 +194,9 @@ class DataprocCluster(RisingCluster):
         unclosed.forget(self)
         if how != "leave":
             await to_its_end(asyncio.gather(self._keep_run(), self._last_words()))
-        ending = self._tenure.end(how, keep=self.keep)
-        both = asyncio.gather(ending, self._disconnect(), return_exceptions=True)  # neither may cut the other short
+        ending = asyncio.ensure_future(self._tenure.end(how, keep=self.keep))
+        parting = self._part(ending if how == "leave" and self.keep else None)
+        both = asyncio.gather(ending, parting, return_exceptions=True)  # neither may cut the other short
         try:
             ended, closed = await to_its_end(both)
         finally:
@@ -207,6 +208,13 @@ class DataprocCluster(RisingCluster):
             raise ended
         if isinstance(closed, BaseException) and not isinstance(closed, OSError):  # a scheduler that has gone
             raise closed
+
+    async def _part(self, kept: asyncio.Future[None] | None) -> None:
+        """Disconnect; from a cluster that is ``kept`` once its head knows for how long."""
+        if kept is not None:
+            await asyncio.wait([kept])
+            await self._tell_once()
+        await self._disconnect()
 
     # -- how it is used
 

@@ -57,7 +57,7 @@ def up_seconds(phases: Iterable[Phase]) -> dict[str, float]:
     return found
 
 
-async def word(tenure: Tenure, phases: Iterable[Phase], scale: float) -> dict[str, Any]:
+async def word(tenure: Tenure, phases: Iterable[Phase], scale: float, *, holds: bool) -> dict[str, Any]:
     """Return what a head is told: see `init_actions.told.Told.take`.
 
     Parameters
@@ -67,9 +67,13 @@ async def word(tenure: Tenure, phases: Iterable[Phase], scale: float) -> dict[st
         Of its way up; none if somebody else has made the cluster.
     scale : float
         Seconds of the service's clock in a real one.
+    holds : bool
+        Whether who tells it renews the lease; others ask Dataproc how it stands.
     """
     said: dict[str, Any] = {"scale": scale, "rate": tenure.price_per_hour, "cost": tenure.cost}
-    said["lease"] = tenure.lease.left if math.isfinite(tenure.lease.left) else None
+    expires = tenure.lease.expires if holds else (await tenure.refresh()).lease_expires
+    ends = expires is not None and math.isfinite(expires)
+    said["lease"] = max(0.0, expires - tenure.lease.clock.now()) if ends else None
     if took := up_seconds(phases):
         said["phases"] = took
     account = await tenure.booking.account()

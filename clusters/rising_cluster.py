@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any, cast
 
 from distributed.comm.core import CommClosedError
@@ -22,7 +23,7 @@ from .config import duration
 from .errors import ClusterExists, ClusterFailed, DaskDataprocError, WaitTimeout
 from .living_cluster import LivingCluster
 from .origin import IN_DAG, origin
-from .phases import Phases
+from .phases import Phase, Phases
 from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
 from .service import Service
 from .spec import ClusterSpec
@@ -180,13 +181,19 @@ class RisingCluster(LivingCluster):
                 resume(self)
 
     async def _keep_telling(self) -> None:
-        """Tell the head again and again what it cannot know by itself; one of an earlier version does not listen."""
+        """Tell the head again and again what it cannot know by itself."""
         made = [phase for phase in self._phases.done if self.created_here]
         while True:
-            with contextlib.suppress(Exception):  # a head that has gone, a ledger that is away: it is worth no failure
-                async with asyncio.timeout(reporting.LIMIT):
-                    await self._head.told(said=await reporting.word(self._tenure, made, self._service.clock.scale))
+            await self._tell_once(made)
             await asyncio.sleep(reporting.EVERY)
+
+    async def _tell_once(self, made: Iterable[Phase] = ()) -> None:
+        """Tell the head what it cannot know by itself; one of an earlier version does not listen."""
+        with contextlib.suppress(Exception):  # a head that has gone, a ledger that is away: it is worth no failure
+            async with asyncio.timeout(reporting.LIMIT):
+                scale = self._service.clock.scale
+                said = await reporting.word(self._tenure, made, scale, holds=self._hold_lease)
+                await self._head.told(said=said)
 
     def _note_ready(self) -> None:
         """Have the audit trail say that the cluster is here, unless somebody only looks at it."""

@@ -31,10 +31,12 @@ class Spending:
         Unix seconds from which on it has its size: of its creation, if nobody knows of another one.
     past : iterable of Interval
         What it came to before.
+    before : float
+        USD that it had come to before that.
     """
 
-    def __init__(self, spec: ClusterSpec, since: float, past: Iterable[Interval] = ()):
-        self._spec, self._since = spec, since
+    def __init__(self, spec: ClusterSpec, since: float, past: Iterable[Interval] = (), before: float = 0.0):
+        self._spec, self._since, self._before = spec, since, before
         self._past = list(past)
         self.price = listed(spec)
 
@@ -48,4 +50,4 @@ class Spending:
         """Return USD spent until ``now`` at list prices; None where the list has no price."""
         if self.price is None:
             return None
-        return cost([*self._past, Interval(self._since, max(now, self._since), self.price.total)])
+        return self._before + cost([*self._past, Interval(self._since, max(now, self._since), self.price.total)])

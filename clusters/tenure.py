@@ -84,10 +84,10 @@ class Tenure:
 
     async def count(self) -> None:
         """Count the cost as the ledger does, which knows of earlier sizes, and have it know of this one."""
-        held = await self.booking.follow(self.record)
+        held, before = await self.booking.follow(self.record)
         if held is not None and held.spans:
             *past, last = held.intervals(self._service.clock.now())
-            self._spending = Spending(self.spec, last.start, past)
+            self._spending = Spending(self.spec, last.start, past, before)
 
     async def refresh(self) -> ClusterRecord:
         """Ask Dataproc for the record and return it."""
@@ -247,7 +247,7 @@ class Tenure:
                 raise
             self.lease.expires = until
             await forget(before.staging, before.uuid)  # the keys: who starts it again waits for new ones
-            held = await self.booking.follow(await self.refresh())
+            held, _ = await self.booking.follow(await self.refresh())
             found |= {"until": until, "usd": self.cost, "rate": held.rate if held else None}
         self._ended = self._service.clock.now()
 

@@ -11,6 +11,8 @@ from typing import Any
 from .samples import Sample
 
 HOUR = 3600.0
+SILENCE = 180.0
+"""Seconds without a word, which comes every 60, after which an owner's spending is not said: other clusters go on."""
 
 
 class Told:
@@ -55,7 +57,8 @@ class Told:
             yield Sample("dask_dataproc_cost_usd_total", {}, cost + (rate or 0.0) * passed / HOUR)
         for phase, seconds in (said.get("phases") or {}).items():
             yield Sample("dask_dataproc_up_seconds", {"phase": phase}, seconds)
-        yield from self._of_user(passed)
+        if now - self._at < SILENCE:
+            yield from self._of_user(passed)
 
     def _of_user(self, passed: float) -> Iterator[Sample]:
         user, spending = self.user, self._said.get("spending") or {}

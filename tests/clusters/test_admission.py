@@ -164,6 +164,16 @@ def test_a_cluster_that_the_ledger_has_lost_is_found_by_its_label(laptop):
         assert held() == {"hidden": (2, cluster.price_per_hour)}
 
 
+def test_what_a_cluster_cost_before_its_end_in_the_ledger_counts_when_it_is_attached_to_again(laptop):
+    with DataprocCluster(n_workers=2, name="again") as cluster:
+        key = cluster._tenure.booking.key
+        run(Ledger(ledger_url(cluster.spec.staging)).release(user(), key))
+        with DataprocCluster.from_name("again", hold_lease=False) as again:
+            account = mine(again)
+            assert again.cost >= account.costs[key] > 0
+            assert again.cost == pytest.approx(cluster.cost, rel=0.1)
+
+
 def test_a_budget_that_is_a_hard_stop_refuses_and_another_one_warns(laptop):
     with dask.config.set({"dataproc.budgets.user": 0.01, "dataproc.budgets.hard-stop": True}):
         with pytest.raises(BudgetExceeded, match=r"expected for this cluster, .* left of 0\.01 USD"):

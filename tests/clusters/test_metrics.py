@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dask_dataproc import DataprocCluster
 from dask_dataproc.clusters.errors import QuotaExceeded
+from dask_dataproc.clusters.fleet import delete_cluster
 from dask_dataproc.clusters.metric_names import DASK, OURS
 from dask_dataproc.clusters.phases import UP
 from dask_dataproc.magics.cli import dataproc
@@ -132,6 +133,18 @@ def test_a_single_node_says_the_clusters_metrics_once(laptop):
         of_worker = scraped(f"http://127.0.0.1:{about['services']['dashboard']}/metrics")
         assert of(of_worker, "dask_worker_memory_usage", worker=about["name"]) > 0
         assert not [name for name, _ in of_worker if name.startswith("dask_dataproc_")]
+
+
+def test_the_lease_is_the_holders_word_whoever_is_attached_beside_and_the_lifetime_of_one_that_is_kept(laptop):
+    lease = lambda: of(page_of(cluster), "dask_dataproc_lease_seconds")  # noqa: E731
+    with DataprocCluster(workers=0, keep=True, lifetime="4h") as cluster:
+        told(laptop, cluster)
+        with DataprocCluster.from_name(cluster.name, hold_lease=False) as beside:
+            cluster.sync(cluster._tenure._updates.extend, cluster.lease.clock.now() + 5400)
+            beside.sync(beside._tell_once)
+            assert 5300 < lease() < 5402
+    assert 4 * 3600 - 100 < lease() < 4 * 3600 + 2
+    delete_cluster(cluster.name)
 
 
 def left(laptop, name: str) -> list[dict]:

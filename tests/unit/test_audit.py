@@ -21,10 +21,12 @@ from dask_dataproc.clusters.audit import (
     moment,
     over,
     together,
+    total,
     with_ends,
 )
 from dask_dataproc.clusters.origin import origin
 from dask_dataproc.clusters.redaction import HIDDEN, redacted
+from dask_dataproc.clusters.reservation import Reservation, Span
 
 NOW = 1_790_000_000.0
 DAY = 86400.0
@@ -83,6 +85,20 @@ def test_a_cluster_that_went_with_its_lease_has_an_end_with_what_it_cost():
     assert (end.act, end.at, end.by, end.through, end.usd) == ("ended", NOW + 1800, "dataproc", audit.LEASE, 0.37)
     deleted = replace(CREATED, act=audit.DELETED, at=NOW + 60, id="4")
     assert with_ends([CREATED, deleted], accounts) == [CREATED, deleted]
+
+
+def test_a_cluster_that_was_attached_to_again_after_its_end_has_none():
+    held = Reservation("k", "c", "p/r", 2, 28 << 30, "etl", NOW + 3600, "u", (Span(NOW, 0.74),), NOW)
+    accounts = [Account("ana", {"k": held}, ended={"k": NOW + 1800}, costs={"k": 0.37})]
+    assert with_ends([CREATED], accounts) == [CREATED]
+
+
+def test_a_cluster_that_two_have_deleted_has_cost_once():
+    deleted = replace(CREATED, act=audit.DELETED, usd=2.0, id="4")
+    again = replace(deleted, at=NOW + 60, id="5")
+    other = replace(deleted, key="l", usd=1.0, id="6")
+    unknown = replace(deleted, usd=None, id="7")
+    assert total([CREATED, deleted, again, unknown, other]) == 3.0
 
 
 def test_events_are_asked_for_by_time_owner_cluster_and_place():

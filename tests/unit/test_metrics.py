@@ -26,7 +26,7 @@ from dask_dataproc.init_actions.exporter import families
 from dask_dataproc.init_actions.histogram import Histogram
 from dask_dataproc.init_actions.samples import Sample, samples_of, snapshot
 from dask_dataproc.init_actions.scrape_config import of_node
-from dask_dataproc.init_actions.told import Told
+from dask_dataproc.init_actions.told import SILENCE, Told
 from dask_dataproc.magics.cli import dataproc
 from dask_dataproc.pipelines.composer.begin import FILES, PLUGIN
 
@@ -114,6 +114,13 @@ def test_a_lease_runs_out_and_costs_grow_while_nobody_says_so_by_the_services_cl
     assert found["dask_dataproc_user_spending_usdanamonthly"] == pytest.approx(40 + 3 * 300 / HOUR)
     assert found["dask_dataproc_user_spending_usdanahourly"] == 3
     assert values(told.samples(1000.0))["dask_dataproc_lease_seconds"] == 0
+
+
+def test_what_an_owner_spends_is_not_said_any_more_when_nobody_holds_the_cluster():
+    told = Told()
+    told.take({"cost": 5.0, "rate": 2.0, "user": "ana", "spending": {"monthly": 40.0}, "budget": {"monthly": 50}}, 0.0)
+    assert "dask_dataproc_user_spending_usdanamonthly" in values(told.samples(SILENCE - 1))
+    assert values(told.samples(SILENCE)).keys() == {"dask_dataproc_cost_usd_per_hour", "dask_dataproc_cost_usd_total"}
 
 
 def test_what_nobody_has_told_is_not_said_and_neither_is_what_is_not_known_any_more():
