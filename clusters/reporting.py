@@ -70,13 +70,15 @@ async def word(tenure: Tenure, phases: Iterable[Phase], scale: float, *, holds: 
     holds : bool
         Whether who tells it renews the lease; others ask Dataproc how it stands.
     """
+    account = await tenure.booking.account()
+    if account is not None:
+        await tenure.catch_up(account)
     said: dict[str, Any] = {"scale": scale, "rate": tenure.price_per_hour, "cost": tenure.cost}
     expires = tenure.lease.expires if holds else (await tenure.refresh()).lease_expires
     ends = expires is not None and math.isfinite(expires)
     said["lease"] = max(0.0, expires - tenure.lease.clock.now()) if ends else None
     if took := up_seconds(phases):
         said["phases"] = took
-    account = await tenure.booking.account()
     if account is not None:
         said |= of_owner(account, budgets_of(account.user, setting("budgets")), tenure.lease.clock.now())
     return said

@@ -25,10 +25,14 @@ from .living_cluster import LivingCluster
 from .origin import IN_DAG, origin
 from .phases import Phase, Phases
 from .provision import Provision, alongside, left_behind, sooner, to_its_end, unless_given_up
+from .record import ClusterRecord
 from .service import Service
 from .spec import ClusterSpec
 from .sync import interpreter_ends
 from .tenure import Tenure
+
+FIXED = 60.0
+"""Seconds before the end of its lifetime until which a lease is taken for one that somebody keeps."""
 
 
 class RisingCluster(LivingCluster):
@@ -169,8 +173,7 @@ class RisingCluster(LivingCluster):
         booking = self._provision.booking or Booking.of(record, self._service.clock)
         self._tenure = Tenure(self.spec, record, self._service, self._phases, booking)
         await self._tenure.count()
-        begins = record.created if self.created_here else self._service.clock.now()
-        self._tenure.take_lease(self._lease_length, begins + self._wanted_life)
+        self._tenure.take_lease(self._lease_length, self._life_ends(record))
         self._note_ready()
         if self._hold_lease:
             await self._tenure.hold(self._idle_seconds)
@@ -179,6 +182,18 @@ class RisingCluster(LivingCluster):
                 self._follow_head(adapts["minimum"], adapts["maximum"])
             elif not self.created_here:
                 resume(self)
+
+    def _life_ends(self, record: ClusterRecord) -> float:
+        """Return until when its lease may be renewed, unix seconds.
+
+        A lease that somebody keeps ends with the cluster's lifetime, whoever goes on with it. One that nobody keeps, as
+        of a cluster that was made in a shell, lasts to its end: who takes it over has a lifetime of its own from now.
+        """
+        if self.created_here:
+            return record.created + self._wanted_life
+        ends = record.created + self.spec.lifetime
+        kept = record.lease_expires is not None and record.lease_expires < ends - FIXED
+        return ends if kept else self._service.clock.now() + self._wanted_life
 
     async def _keep_telling(self) -> None:
         """Tell the head again and again what it cannot know by itself."""

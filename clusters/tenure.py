@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from .account import Account
 from .alternatives import not_grown
 from .attempts import growths
 from .audit import DELETE, DELETED, EXTEND, HANDED_BACK, RESIZE, RESIZED, STOP, STOPPED
@@ -23,6 +24,7 @@ from .lease import EXPIRY, Lease, living_until
 from .phases import Phases
 from .provision import living, sooner, unless_given_up
 from .record import ClusterRecord, made_with
+from .reservation import Reservation
 from .runs import run_of
 from .service import Operation, Service
 from .sizes import ADAPT, resized
@@ -86,8 +88,19 @@ class Tenure:
         """Count the cost as the ledger does, which knows of earlier sizes, and have it know of this one."""
         held, before = await self.booking.follow(self.record)
         if held is not None and held.spans:
-            *past, last = held.intervals(self._service.clock.now())
-            self._spending = Spending(self.spec, last.start, past, before)
+            self._count_as(held, before)
+
+    async def catch_up(self, account: Account) -> None:
+        """Count as the owner's ``account`` does where that has another price an hour: somebody else has resized it."""
+        held = account.reservations.get(self.booking.key)
+        busy = self._updates.alone.locked()
+        if held is not None and held.spans and not busy and held.rate != (self.price_per_hour or 0.0):
+            await self.refresh()
+            self._count_as(held, account.costs.get(held.key, 0.0))
+
+    def _count_as(self, held: Reservation, before: float) -> None:
+        *past, last = held.intervals(self._service.clock.now())
+        self._spending = Spending(self.record.spec(), last.start, past, before)
 
     async def refresh(self) -> ClusterRecord:
         """Ask Dataproc for the record and return it."""

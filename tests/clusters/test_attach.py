@@ -71,6 +71,23 @@ def test_who_attaches_takes_the_lease_over(laptop):
         found.delete()
 
 
+def test_a_lease_that_somebody_kept_ends_with_the_clusters_lifetime_whoever_goes_on_with_it(laptop):
+    made = DataprocCluster(workers=0, lifetime="1h")
+    made.detach()
+    with DataprocCluster.from_name(made.name) as found:
+        assert found.lease.ends == pytest.approx(made.record.created + 3600, abs=2)
+        found.delete()
+
+
+def test_who_did_not_resize_it_knows_the_new_price_with_the_next_word_to_the_head(laptop):
+    with DataprocCluster(n_workers=2) as made, DataprocCluster.from_name(made.name) as found:
+        before = made.price_per_hour
+        found.scale(4)
+        laptop.until(lambda: found.price_per_hour > before)
+        laptop.until(lambda: len(made.scheduler_info["workers"]) == 4)
+        laptop.until(lambda: made.sync(made._tell_once) or made.price_per_hour == found.price_per_hour)
+
+
 def test_all_who_hold_a_cluster_see_its_workers_come_and_go(laptop):
     with DataprocCluster(n_workers=2) as made, DataprocCluster.from_name(made.name) as found:
         made.scale(4)
