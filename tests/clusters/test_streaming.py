@@ -134,7 +134,9 @@ def add_and_die(self, messages):
     os.kill(os.getpid(), signal.SIGKILL)
 store.Store.add = add_and_die
 from dask_dataproc.pipelines.streaming.consume import consume
-consume(**json.loads(sys.argv[1]))
+from distributed import Client
+with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None):
+    consume(**json.loads(sys.argv[1]))
 """
     command = [sys.executable, "-c", program, json.dumps(stream.asked | {"batch": 20})]
     done = subprocess.run(command, env=dict(os.environ), timeout=60, check=False)
