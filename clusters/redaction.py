@@ -6,11 +6,17 @@ import re
 
 HIDDEN = "[redacted]"
 _NAMES = r"(?:[\w.-]*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?))"
+_QUOTE = r"(?:\\*[\"'])"
+"""Of JSON in JSON, too."""
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN ([A-Z ]+)-----.*?(?:-----END \1-----|\Z)", re.DOTALL), HIDDEN),
-    (re.compile(r"(?<=://)[^\s/:@]*:[^\s/@]+(?=@)"), HIDDEN),
+    (re.compile(r"(?<=://)[^\s/:@\"']*:[^\s\"']+(?=@)"), HIDDEN),
+    (re.compile(r"(?<=://)[^\s/:@\"'\[]+(?=@)"), HIDDEN),
     (
-        re.compile(r"(?i)\b((?:proxy-)?authorization\s*[:=]\s*)(?:(?:bearer|basic|token)\s+)?[^\s,;'\"]+"),
+        re.compile(
+            rf"(?i)\b((?:proxy-)?authorization{_QUOTE}?\s*[:=]\s*{_QUOTE}?)"
+            r"(?:(?:bearer|basic|token)\s+)?(?!\[redacted\])[^\s,;'\"\\]+"
+        ),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{HIDDEN}"),
@@ -18,8 +24,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"), HIDDEN),
     (re.compile(rf"(?i)(\"{_NAMES}\"\s*:\s*)(\"(?:[^\"\\]|\\.)*\"|[^\s,}}]+)"), rf'\1"{HIDDEN}"'),
     (re.compile(rf"(?i)('{_NAMES}'\s*:\s*)('(?:[^'\\]|\\.)*'|[^\s,}}]+)"), rf"\1'{HIDDEN}'"),
+    (re.compile(rf"(?i)((\\+\"){_NAMES}\2\s*:\s*\2).*?(?=\2|\Z)"), rf"\1{HIDDEN}"),
     (re.compile(rf"(?i)(?<![\w\"'])({_NAMES}\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&)]+)"), rf"\1{HIDDEN}"),
-    (re.compile(rf"(?i)(?<![\w\"'])({_NAMES}\s*:\s+)(?!\[redacted\])(\"[^\"]*\"|'[^']*'|[^\s,;]+)"), rf"\1{HIDDEN}"),
+    (re.compile(rf"(?i)(?<![\w\"'])({_NAMES}\s*:\s*)(?!\[redacted\])(\"[^\"]*\"|'[^']*'|[^\s,;\"']+)"), rf"\1{HIDDEN}"),
     (re.compile(rf"(?i)(--{_NAMES}\s+)(?![-\[])\S+"), rf"\1{HIDDEN}"),
 )
 """What is looked for, whole blocks first, and what stands in its place: the name of a secret is left to be read."""

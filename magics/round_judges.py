@@ -26,6 +26,7 @@ SLOWER = 1.5
 """So much longer than before is slower."""
 SHOWN = 8
 """Lines of evidence at most."""
+GIVEN_UP = ("CancelledError", "KeyboardInterrupt")
 OLD = 3600.0
 """Seconds after which an event that was not sent yet is stuck."""
 PAST = 600.0
@@ -45,10 +46,16 @@ def judge_jobs(jobs: Iterable[JobRecord], since: float) -> Finding:
 
 
 def judge_creations(events: Iterable[Event], since: float) -> Finding:
-    """Judge how many of the clusters that were asked for came up; what was refused beforehand is said beside it."""
+    """Judge how many of the clusters that were asked for came up; what was refused beforehand is said beside it.
+
+    One that came up in another zone, or at another size, has come up; what somebody gave up has not failed.
+    """
     recent = [event for event in events if event.at >= since]
     made = sum(event.act == CREATED for event in recent)
-    failed = [event for event in recent if event.act == CREATE + FAILED]
+    up = {(event.owner, event.cluster): event.at for event in recent if event.act == CREATED}
+    tries = [event for event in recent if event.act == CREATE + FAILED and event.reason not in GIVEN_UP]
+    last = {(event.owner, event.cluster): event for event in tries}
+    failed = [event for whose, event in last.items() if event.at > up.get(whose, 0.0)]
     refused = Counter(event.reason for event in recent if event.act == REFUSED)
     also = f"; refused: {_counted(refused)}" if refused else ""
     if not failed:

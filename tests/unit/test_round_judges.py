@@ -25,8 +25,8 @@ STANDING = Standing("ana", "2026-09", 50.0, 0.0, 100.0, 80.0, 300.0)
 RUN = Run("etl", NOW - 60, 2, "n2-standard-4", 0, 100.0, 1, 1, 0.8, 1.0, True)
 
 
-def failed(error: str, id: str = "2") -> Event:
-    return replace(EVENT, act="create failed", detail=f"{error}: no room", id=id)
+def failed(error: str, id: str = "2", **more: object) -> Event:
+    return replace(EVENT, act="create failed", detail=f"{error}: no room", id=id, **more)
 
 
 def test_jobs_that_failed_are_named_and_more_than_a_fifth_is_a_failure():
@@ -42,11 +42,19 @@ def test_jobs_that_failed_are_named_and_more_than_a_fifth_is_a_failure():
 
 def test_creations_are_counted_with_why_they_failed_or_were_refused():
     refused = replace(EVENT, act="refused", detail="BudgetExceeded: none left", id="9")
-    found = judges.judge_creations([EVENT, failed("Stockout"), refused], NOW - DAY)
+    found = judges.judge_creations([EVENT, failed("Stockout", cluster="d"), refused], NOW - DAY)
     assert (found.status, found.text) == ("fail", "1 of 2 came up; failed: 1 Stockout; refused: 1 BudgetExceeded")
-    assert found.cure == "%dask_cluster audit --cluster c"
+    assert found.cure == "%dask_cluster audit --cluster d"
     assert judges.judge_creations([EVENT], NOW - DAY).text == "1 of 1 came up"
     assert judges.judge_creations([failed("Stockout")], NOW).status == "ok"
+
+
+def test_a_cluster_that_came_up_in_another_zone_has_come_up_and_one_that_was_given_up_has_not_failed():
+    first = failed("Stockout", at=NOW - 90)
+    assert judges.judge_creations([first, EVENT], NOW - DAY).text == "1 of 1 came up"
+    assert judges.judge_creations([failed("CancelledError")], NOW - DAY).status == "ok"
+    twice = [failed("Stockout"), failed("Stockout", id="3"), replace(EVENT, cluster="d")]
+    assert judges.judge_creations(twice, NOW - DAY).text == "1 of 2 came up; failed: 1 Stockout"
 
 
 def test_keys_of_clusters_that_have_gone_warn_and_events_that_are_stuck_fail():
