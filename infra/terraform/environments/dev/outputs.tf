@@ -9,6 +9,7 @@ output "dask_config" {
       tags            = [module.network.tag]
       service-account = module.service_accounts.emails["dataproc-runtime"]
       kms-key         = module.kms.keys.dataproc
+      monitoring      = true
       quotas          = { class = "standard" }
       budgets = {
         project = var.budget.project

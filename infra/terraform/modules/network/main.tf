@@ -13,7 +13,8 @@ locals {
     }
   }
 
-  clients = [var.subnets.management, var.subnets.services]
+  # Notebooks and workflows; Composer 2's run in pods, which come as themselves.
+  clients = [var.subnets.management, var.subnets.services, var.composer_ranges.pods]
 
   # Source and destination of each rule that the table names. A rule without one, as Filestore's where there is none, is
   # left out.

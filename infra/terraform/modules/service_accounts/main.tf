@@ -17,11 +17,12 @@ locals {
     ml_engineer    = ["composer_access", "job_submit", "dashboard"]
     platform_admin = ["composer_access", "job_submit", "dashboard", "cluster_create", "administer"]
   }
+  metrics = "roles/monitoring.metricWriter" # heads' last values, and what a cluster that did not come up is counted by
   acts = {
     composer_access = ["roles/composer.user"]
     job_submit      = [google_project_iam_custom_role.jobs.id]
     dashboard       = ["roles/dataproc.viewer"]
-    cluster_create  = [google_project_iam_custom_role.clusters.id]
+    cluster_create  = [google_project_iam_custom_role.clusters.id, local.metrics]
     administer      = ["roles/dataproc.admin", "roles/composer.admin"]
   }
   groups = { for role, group in var.groups : role => group if group != null }
@@ -88,6 +89,14 @@ resource "google_project_iam_member" "runtime" {
   project = var.project
   role    = "roles/dataproc.worker"
   member  = google_service_account.this["dataproc-runtime"].member
+}
+
+resource "google_project_iam_member" "metrics" {
+  for_each = { for name in ["composer", "dataproc-runtime"] : name => google_service_account.this[name].member }
+
+  project = var.project
+  role    = local.metrics
+  member  = each.value
 }
 
 resource "google_project_iam_member" "cicd" {

@@ -33,6 +33,10 @@ run "prints_the_config" {
     error_message = "The clusters' disks would not be encrypted with our key."
   }
   assert {
+    condition     = yamldecode(output.dask_config).dataproc.monitoring
+    error_message = "Nothing would feed the alerts."
+  }
+  assert {
     condition     = output.workflow.COMPOSER_BUCKET == "my-project-1-dask-composer"
     error_message = "The workflow would sync into another bucket."
   }

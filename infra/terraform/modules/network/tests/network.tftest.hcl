@@ -23,7 +23,7 @@ run "private_by_default" {
     error_message = "There are other ways in than between nodes and from Dask's clients."
   }
   assert {
-    condition     = toset(google_compute_firewall.ingress["dask-clients"].source_ranges) == toset(["10.10.1.0/24", "10.10.2.0/24"])
+    condition     = toset(google_compute_firewall.ingress["dask-clients"].source_ranges) == toset(["10.10.1.0/24", "10.10.2.0/24", "10.20.0.0/17"])
     error_message = "8786 and 8787 are open to others than the subnets of kernels and Composer."
   }
   assert {
