@@ -26,7 +26,8 @@ SLOWER = 1.5
 """So much longer than before is slower."""
 SHOWN = 8
 """Lines of evidence at most."""
-GIVEN_UP = ("CancelledError", "KeyboardInterrupt")
+NO_FAILURE = ("CancelledError", "KeyboardInterrupt", "ClusterExists")
+"""Reasons of a creation that somebody gave up, or that came to a cluster that was there."""
 OLD = 3600.0
 """Seconds after which an event that was not sent yet is stuck."""
 PAST = 600.0
@@ -53,7 +54,7 @@ def judge_creations(events: Iterable[Event], since: float) -> Finding:
     recent = [event for event in events if event.at >= since]
     made = sum(event.act == CREATED for event in recent)
     up = {(event.owner, event.cluster): event.at for event in recent if event.act == CREATED}
-    tries = [event for event in recent if event.act == CREATE + FAILED and event.reason not in GIVEN_UP]
+    tries = [event for event in recent if event.act == CREATE + FAILED and event.reason not in NO_FAILURE]
     last = {(event.owner, event.cluster): event for event in tries}
     failed = [event for whose, event in last.items() if event.at > up.get(whose, 0.0)]
     refused = Counter(event.reason for event in recent if event.act == REFUSED)
