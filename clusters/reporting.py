@@ -75,8 +75,8 @@ async def word(tenure: Tenure, phases: Iterable[Phase], scale: float, *, holds: 
         await tenure.catch_up(account)
     said: dict[str, Any] = {"scale": scale, "rate": tenure.price_per_hour, "cost": tenure.cost}
     expires = tenure.lease.expires if holds else (await tenure.refresh()).lease_expires
-    ends = expires is not None and math.isfinite(expires)
-    said["lease"] = max(0.0, expires - tenure.lease.clock.now()) if ends else None
+    left = math.inf if expires is None else max(0.0, expires - tenure.lease.clock.now())
+    said["lease"] = left if math.isfinite(left) else None
     if took := up_seconds(phases):
         said["phases"] = took
     if account is not None:
