@@ -80,19 +80,29 @@ class Session:
         self._default = contextlib.ExitStack()
         self.coming: ComingUp | None = None
         self._reattaching: threading.Thread | None = None
+        self._going = threading.Lock()
         self._ending: Ending | None = None
         self._told: list[Callable[[], object]] = []
 
     @property
     def cluster(self) -> DataprocCluster | None:
-        """The current cluster, waited for if it is just being found again; None if there is none or it was closed."""
+        """The current cluster, waited for if it is just being found again; None if there is none or it was closed.
+
+        One that goes down is there until it has gone.
+        """
         reattaching = self._reattaching
         if reattaching is not None and reattaching is not threading.current_thread():
             reattaching.join()
             self._reattaching = None
-        if self._cluster is not None and self._cluster.status.name not in ("running", "starting"):
+        cluster = self._cluster
+        if cluster is not None and _is_closed(cluster) and not self.going_down and cluster is self._cluster:
             self._forget()
         return self._cluster
+
+    @property
+    def going_down(self) -> bool:
+        """Whether `down` is under way."""
+        return self._going.locked()
 
     @property
     def run(self) -> Mapping[str, str] | None:
@@ -155,7 +165,8 @@ class Session:
     def down(self, *, keep: bool = False, stop: bool = False) -> str:
         """Let go of the current cluster and delete it, or ``stop`` it, unless ``keep`` or it is a job's.
 
-        One that is coming up is given up, and what was made of it undone.
+        One that is coming up is given up, and what was made of it undone. Where it fails, the next kernel finds the
+        cluster: it may be there still.
         """
         if (coming := self.coming) is not None:
             coming.cancel()
@@ -163,9 +174,20 @@ class Session:
                 coming.wait()  # it may have come up in this moment
             except DaskDataprocError:
                 return coming.name
-        cluster = self._cluster
-        if cluster is None:
-            return ""
+        with self._going:
+            cluster = self._cluster
+            if cluster is None:
+                return ""
+            try:
+                self._part_with(cluster, keep, stop)
+            except BaseException:
+                if _is_closed(cluster):
+                    self._forget(found_again=True)
+                raise
+            self._forget()
+        return cluster.name
+
+    def _part_with(self, cluster: DataprocCluster, keep: bool, stop: bool) -> None:
         if self._client is not None:
             self._client.close()
         if self.run is not None:
@@ -176,8 +198,6 @@ class Session:
             cluster.stop()
         else:
             cluster.delete()
-        self._forget()
-        return cluster.name
 
     def reattach(self, say: Callable[[str], None]) -> None:
         """Begin to find the notebook's own cluster again, as its last kernel left it, in a thread.
@@ -262,15 +282,16 @@ class Session:
         self._put = self._put | put
         self._shell.push(put)
 
-    def _forget(self, *, drop: bool = True) -> None:
+    def _forget(self, *, drop: bool = True, found_again: bool = False) -> None:
         """Take the cluster out of the record, and ``drop`` it from the notebook, where its names still mean it.
 
-        What is not dropped stands there for a cluster that never came: who uses it is told why.
+        What is not dropped stands there for a cluster that never came: who uses it is told why. One that is to be
+        ``found_again`` stays in the record.
         """
         if drop:
             self._shell.drop_by_id(self._put)
         self._default.close()
-        if self._record:
+        if self._record and not found_again:
             self._record.clear()
         self._cluster = self._client = self._own = None
         self._put = {}
@@ -309,6 +330,10 @@ class Session:
         coming.cancel()
         with contextlib.suppress(TimeoutError, DaskDataprocError):
             coming.wait(LAST_WORDS)
+
+
+def _is_closed(cluster: DataprocCluster) -> bool:
+    return cluster.status.name not in ("running", "starting")
 
 
 _sessions: dict[int, Session] = {}

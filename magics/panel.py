@@ -64,7 +64,7 @@ class Panel:
         self._view, self._dirty = "", True
         self._coming: ComingUp | None = None
         self._cluster: DataprocCluster | None = None
-        self._pressed = self._cancelled = self._failed = self._unseen = False
+        self._pressed = self._cancelled = self._failed = self._unseen = self._going = False
         self._how = ENDED
         self.beat = Beat(self._tick)
         self._acts = Acts(self._act_begun, self._act_ended)
@@ -107,7 +107,9 @@ class Panel:
         self.progress.begin([])
         self._show_view(COMING)
         self.progress.cancel.focus()
-        self._acts.begin("", self._begin)
+        if not self._acts.begin("", self._begin):
+            self._pressed = False
+            self._to_form(html.Line("What was begun is still under way: press again when it is over", tone=html.WARNS))
 
     def _begin(self) -> None:
         from ..clusters.config import resolve
@@ -133,6 +135,7 @@ class Panel:
         self.beat.wake()
 
     def _down(self, *, keep: bool = False) -> None:
+        self._going = True
         self._how = "was let go of, and lives until its lease ends" if keep else "is deleted"
         self._holder.down(keep=keep)
 
@@ -175,9 +178,12 @@ class Panel:
             button.disabled = False
         line = html.Line() if error is None else html.line_of(error)
         self.running.say(line)
-        if self._pressed and error is not None:  # it never came to a way up
+        if error is not None:
+            self._how = ENDED
+        if error is not None and (self._pressed or self._holder.cluster is None):  # there is nothing else to show
             self._pressed = False
             self._to_form(line)
+        self._going = False
         if self._coming is None or error is not None:
             self.beat.wake()
 
@@ -189,7 +195,7 @@ class Panel:
         self.beat.wake()
 
     def _tick(self) -> float:
-        if self._unseen:
+        if self._unseen or self._going:  # until that act has ended, what is said of it stays
             return IDLE
         begun, cluster = self._holder.coming, self._holder.cluster
         if begun is not None and begun is not self._coming:  # in a cell
@@ -225,7 +231,9 @@ class Panel:
             self._cluster, self._coming, self._failed, self._how = cluster, None, False, ENDED
             self.running.begin(cluster)
             self._show_view(RUNNING)
-        if not self.running.look() and cluster.status.name == "running":
+        if cluster.status.name != "running":
+            self.running.say(html.Line("It goes down …"))
+        elif not self.running.look() and cluster.status.name == "running":
             self._holder_lets_go()
             self._ended("is gone: its lease has ended, or somebody has deleted it")
         return LOOK
