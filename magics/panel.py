@@ -23,6 +23,7 @@ from .render import Table, money
 
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
+    from ..clusters.record import ClusterRecord
     from ..kernel_ext.coming_up import ComingUp
 
 IDLE = 1.0
@@ -235,7 +236,7 @@ class Panel:
             self.running.say(html.Line("It goes down …"))
         elif not self.running.look() and cluster.status.name == "running":
             self._holder_lets_go()
-            self._ended("is gone: its lease has ended, or somebody has deleted it")
+            self._ended(_fate(cluster.record))
         return LOOK
 
     def _holder_lets_go(self) -> None:
@@ -293,6 +294,13 @@ class Panel:
         self.widget = styled(self._views.values())
         self.widget._view_count = 0  # ipywidgets counts the views from now on
         self.widget.observe(lambda change: self._seen(change["new"]), "_view_count")
+
+
+def _fate(record: ClusterRecord) -> str:
+    """Return what became of a cluster that runs no more: the last ``record`` of one that has gone says that it runs."""
+    if record.alive or record.status == "DELETING":
+        return "is gone: its lease has ended, or somebody has deleted it"
+    return f"is {record.status}: it stays, and costs, until it is deleted or its lease ends"
 
 
 def _all_of(widget: Any) -> Iterator[Any]:

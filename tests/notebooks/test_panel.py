@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -192,6 +193,19 @@ def test_a_cluster_that_somebody_else_deletes_is_said_to_be_gone_with_its_cost(l
     assert f"{name} is gone" in value(live, "panel._line.value")
     assert "it cost $0.00" in value(live, "panel._line.value")
     assert value(live, "panel.create.disabled") is False
+
+
+def test_a_cluster_that_somebody_else_stops_is_not_said_to_be_gone(live, laptop, name):
+    live.run(f"%dask_cluster up --name {name}")
+    live.run("until(lambda: panel.running.cost)")
+    with laptop.here():
+        from dask_dataproc.clusters.fleet import delete_cluster, stop_cluster
+
+        stop_cluster(name, project="local", region="us-central1")
+        assert live.run("until(lambda: panel._view == 'form')").error == ""
+        said = value(live, "panel._line.value")
+        assert re.search(f"{name} is (STOPPED|STOPPING): it stays, and costs, until it is deleted", said), said
+        delete_cluster(name, project="local", region="us-central1")
 
 
 def test_the_next_notebook_starts_from_what_the_last_cluster_was_asked_to_be(live, kernel, name):
