@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..clusters.errors import ClusterFailed
 from ..clusters.sync import UNDO
 
 if TYPE_CHECKING:
@@ -192,8 +193,7 @@ class ComingUp:
             try:
                 self._have_client()
             except BaseException as error:
-                self.error = error
-                cluster.close()
+                self.error = _told(cluster, error)
         if self.error is not None:
             self._drop_client()
 
@@ -212,3 +212,13 @@ class ComingUp:
         if client is not None:
             with contextlib.suppress(Exception):  # nobody answers it any more
                 client.close(CLOSE)
+
+
+def _told(cluster: DataprocCluster, error: BaseException) -> BaseException:
+    """Close ``cluster``, which has no client for ``error``; return what is told to who waits: also if it is left."""
+    try:
+        cluster.close()
+    except BaseException as left:
+        said = f"{cluster.name}: no client: {' '.join(str(error).split())}; {left}"
+        return ClusterFailed(said, f"%dask_cluster down {cluster.name}")
+    return error

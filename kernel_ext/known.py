@@ -6,8 +6,10 @@ a cluster is known whether a notebook, a shell, a DAG or a colleague made it, an
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import math
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 SHARED = "shared"
 """The label with which an owner shows a cluster to everybody in the project: ``--labels shared=yes``."""
 FRESH = 2.0
-"""Seconds for which what was asked last is good enough."""
+"""Seconds for which an answer is good enough."""
 
 
 class Known:
@@ -44,13 +46,20 @@ class Known:
         self.answered: set[tuple[str, str]] = set()
         self._aside = aside
         self._found: dict[tuple[str, str], list[ClusterRecord]] = {}
-        self._asked = -FRESH
+        self._begun = self._answered = -math.inf
+        self._asking: asyncio.Future[None] | None = None
+
+    @property
+    def told(self) -> list[ClusterRecord]:
+        """The clusters as they were last told of."""
+        return [record for found in self._found.values() for record in found]
 
     async def records(self, fresh: float = FRESH) -> list[ClusterRecord]:
-        """Return the clusters as they were at most ``fresh`` seconds ago."""
-        if time.monotonic() - self._asked > fresh:
-            await self._aside.do(self._ask)
-        return [record for found in self._found.values() for record in found]
+        """Return the clusters as they were told of at most ``fresh`` seconds ago; with 0, asked for from now on."""
+        now = time.monotonic()
+        if now - self._answered > fresh:
+            await self._hear(-math.inf if fresh else now)
+        return self.told
 
     async def find(self, name: str) -> ClusterRecord:
         """Return the cluster called ``name``; asked for once more if it is not known yet.
@@ -62,30 +71,45 @@ class Known:
         """
         from ..clusters.errors import ClusterNotFound
 
+        now = time.monotonic()
         for fresh in (FRESH, 0.0):
             for record in await self.records(fresh):
                 if record.name == name:
                     return record
+            if self._begun >= now:
+                break
         raise ClusterNotFound(f"no cluster {name}", "%dask_cluster list")
 
+    async def _hear(self, since: float) -> None:
+        """Wait for the answer to a question that began after ``since``; one is under way, whoever waits for it."""
+        heard = False
+        while not heard or self._begun < since:
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.ensure_future(self._aside.do(self._ask))
+            await asyncio.shield(self._asking)
+            heard = True
+
     async def _ask(self) -> None:
+        begun, there = time.monotonic(), places()
+        found = self._found | dict(await asyncio.gather(*map(self._ask_at, there)))
+        self._found = {where: found[where] for where in there}
+        self.answered = {where for where in there if "/".join(where) not in self.failed}
+        self._begun, self._answered = begun, time.monotonic()
+
+    async def _ask_at(self, where: tuple[str, str]) -> tuple[tuple[str, str], list[ClusterRecord]]:
         from ..clusters.config import user
         from ..clusters.dataproc_config import MARK
         from ..clusters.errors import DaskDataprocError
         from ..clusters.service import Service
 
-        asked = time.monotonic()
-        there = places()
-        self._found = {where: found for where, found in self._found.items() if where in there}
-        for where in there:
-            try:
-                async with Service(*where) as service:
-                    self._found[where] = visible(await service.list({MARK: "*"}), user())
-                self.failed.pop("/".join(where), None)
-            except DaskDataprocError as error:
-                self.failed["/".join(where)] = error.message
-        self.answered = {where for where in there if "/".join(where) not in self.failed}
-        self._asked = asked
+        try:
+            async with Service(*where) as service:
+                found = visible(await service.list({MARK: "*"}), user())
+        except DaskDataprocError as error:
+            self.failed["/".join(where)] = error.message
+            return where, self._found.get(where, [])
+        self.failed.pop("/".join(where), None)
+        return where, found
 
 
 def visible(records: Iterable[ClusterRecord], me: str) -> list[ClusterRecord]:

@@ -27,7 +27,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..clusters.earlier_ups import keep_up
-from ..clusters.errors import DaskDataprocError
+from ..clusters.errors import ClusterExists, DaskDataprocError
 from .coming_up import ComingUp, Listener
 from .ending import Ending
 from .gone import gone
@@ -80,19 +80,30 @@ class Session:
         self._default = contextlib.ExitStack()
         self.coming: ComingUp | None = None
         self._reattaching: threading.Thread | None = None
+        self._going, self._choosing = threading.Lock(), threading.Lock()
+        self._attaching = ""
         self._ending: Ending | None = None
         self._told: list[Callable[[], object]] = []
 
     @property
     def cluster(self) -> DataprocCluster | None:
-        """The current cluster, waited for if it is just being found again; None if there is none or it was closed."""
+        """The current cluster, waited for if it is just being found again; None if there is none or it was closed.
+
+        One that goes down is there until it has gone.
+        """
         reattaching = self._reattaching
         if reattaching is not None and reattaching is not threading.current_thread():
             reattaching.join()
             self._reattaching = None
-        if self._cluster is not None and self._cluster.status.name not in ("running", "starting"):
+        cluster = self._cluster
+        if cluster is not None and _is_closed(cluster) and not self.going_down and cluster is self._cluster:
             self._forget()
         return self._cluster
+
+    @property
+    def going_down(self) -> bool:
+        """Whether `down` is under way."""
+        return self._going.locked()
 
     @property
     def run(self) -> Mapping[str, str] | None:
@@ -129,6 +140,11 @@ class Session:
             The cluster outlives the kernel, until its lease ends.
         fit : bool
             Where a quota is short, the largest cluster that fits will do.
+
+        Raises
+        ------
+        ClusterExists
+            There is a cluster, or will be.
         """
 
         def make(on_phase: Listener) -> DataprocCluster:
@@ -138,24 +154,48 @@ class Session:
 
         self._watch_the_end()
         coming = ComingUp(spec, make, self._default.close, self._has_client, self._has_come)
-        self.coming, self._names, self._keep = coming, names, keep
+        with self._choosing:
+            self._check_room()
+            self.coming, self._names, self._keep = coming, names, keep
         self._announce(coming)
         coming.listen(self._note)
         return coming.begin()
 
     def attach(self, name: str, names: tuple[str, str], *, on_phase: Listener, **place: Any) -> DataprocCluster:
-        """Attach to the living cluster ``name`` and take over its lease, which is not ours to do in a job."""
+        """Attach to the living cluster ``name`` and take over its lease, which is not ours to do in a job.
+
+        Raises
+        ------
+        ClusterExists
+            There is a cluster, or will be.
+        """
         from ..clusters.cluster import DataprocCluster
 
-        cluster = DataprocCluster.from_name(name, hold_lease=self.run is None, on_phase=on_phase, **place)
-        self._take(cluster, cluster.get_client(), names, None)
+        with self._choosing:
+            self._check_room()
+            self._attaching = name
+        try:
+            cluster = DataprocCluster.from_name(name, hold_lease=self.run is None, on_phase=on_phase, **place)
+            self._take(cluster, cluster.get_client(), names, None)
+        finally:
+            self._attaching = ""
         cluster_is_ready(cluster.name)
         return cluster
+
+    def _check_room(self) -> None:
+        """Refuse a second cluster: a cell may ask for one while another, the panel or a thread has one come up."""
+        if self.coming is not None:
+            raise ClusterExists(f"one is coming up already: {self.coming.said}", "%dask_cluster down")
+        if self._attaching:
+            raise ClusterExists(f"this notebook attaches to {self._attaching} just now", "%dask_cluster status")
+        if (cluster := self.cluster) is not None:
+            raise ClusterExists(f"this notebook has {cluster.name} already", f"%dask_cluster down {cluster.name}")
 
     def down(self, *, keep: bool = False, stop: bool = False) -> str:
         """Let go of the current cluster and delete it, or ``stop`` it, unless ``keep`` or it is a job's.
 
-        One that is coming up is given up, and what was made of it undone.
+        One that is coming up is given up, and what was made of it undone. Where it fails, the next kernel finds the
+        cluster: it may be there still.
         """
         if (coming := self.coming) is not None:
             coming.cancel()
@@ -163,9 +203,20 @@ class Session:
                 coming.wait()  # it may have come up in this moment
             except DaskDataprocError:
                 return coming.name
-        cluster = self._cluster
-        if cluster is None:
-            return ""
+        with self._going:
+            cluster = self._cluster
+            if cluster is None:
+                return ""
+            try:
+                self._part_with(cluster, keep, stop)
+            except BaseException:
+                if _is_closed(cluster):
+                    self._forget(found_again=True)
+                raise
+            self._forget()
+        return cluster.name
+
+    def _part_with(self, cluster: DataprocCluster, keep: bool, stop: bool) -> None:
         if self._client is not None:
             self._client.close()
         if self.run is not None:
@@ -176,20 +227,25 @@ class Session:
             cluster.stop()
         else:
             cluster.delete()
-        self._forget()
-        return cluster.name
 
     def reattach(self, say: Callable[[str], None]) -> None:
-        """Begin to find the notebook's own cluster again, as its last kernel left it, in a thread.
+        """Begin to find the notebook's own cluster again, as its last kernel left it, in a thread; not beside another.
 
         Loading the extension waits for nothing; ``say`` is called with one line when it is known what came of it.
         """
         own = self._record.read() if self._record else None
-        if own is not None:
+        with self._choosing:
+            if own is None or self._has_one:
+                return
             context = contextvars.copy_context()  # what is said belongs to the cell that began this
             target = partial(context.run, lambda: say(self._reattached(own)))
             self._reattaching = threading.Thread(target=target, name="dask-dataproc-reattach", daemon=True)
             self._reattaching.start()
+
+    @property
+    def _has_one(self) -> bool:
+        reattaching = self._reattaching is not None and self._reattaching.is_alive()
+        return self._cluster is not None or self.coming is not None or bool(self._attaching) or reattaching
 
     def _reattached(self, own: Own) -> str:
         from ..clusters.cluster import DataprocCluster
@@ -237,7 +293,13 @@ class Session:
         self._show({self._names[0]: coming.client})
 
     def _has_come(self, coming: ComingUp) -> None:
-        cluster, self.coming = coming.cluster, None
+        try:
+            self._keep_what_came(coming)
+        finally:
+            self.coming = None  # not sooner: at no moment is there room for another
+
+    def _keep_what_came(self, coming: ComingUp) -> None:
+        cluster = coming.cluster
         if coming.error is not None or cluster is None:
             self._forget(drop=coming.cancelled)
         else:
@@ -262,15 +324,16 @@ class Session:
         self._put = self._put | put
         self._shell.push(put)
 
-    def _forget(self, *, drop: bool = True) -> None:
+    def _forget(self, *, drop: bool = True, found_again: bool = False) -> None:
         """Take the cluster out of the record, and ``drop`` it from the notebook, where its names still mean it.
 
-        What is not dropped stands there for a cluster that never came: who uses it is told why.
+        What is not dropped stands there for a cluster that never came: who uses it is told why. One that is to be
+        ``found_again`` stays in the record.
         """
         if drop:
             self._shell.drop_by_id(self._put)
         self._default.close()
-        if self._record:
+        if self._record and not found_again:
             self._record.clear()
         self._cluster = self._client = self._own = None
         self._put = {}
@@ -309,6 +372,10 @@ class Session:
         coming.cancel()
         with contextlib.suppress(TimeoutError, DaskDataprocError):
             coming.wait(LAST_WORDS)
+
+
+def _is_closed(cluster: DataprocCluster) -> bool:
+    return cluster.status.name not in ("running", "starting")
 
 
 _sessions: dict[int, Session] = {}

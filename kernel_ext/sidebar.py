@@ -109,6 +109,7 @@ class Sidebar:
         there = {record.uuid: record for record in records if (record.project, record.region) in answered}
         self._gone |= {cluster.hand.uuid for cluster in self._clusters if cluster.ended}
         self._clusters = [cluster for cluster in self._clusters if not cluster.ended]
+        self._drop_twins()
         for cluster in list(self._clusters):
             if record := there.pop(cluster.hand.uuid, None):
                 cluster.hand.see(record, asked)
@@ -121,6 +122,13 @@ class Sidebar:
                 return  # what is just begun is no line of its own yet
             if uuid not in self._gone and (record.project, record.region, record.name) not in coming:
                 self._show(SidebarCluster(self._aside, self._base_url, Hand(record)))
+
+    def _drop_twins(self) -> None:
+        """Have one line of a stopped cluster that NEW has started again: the one that holds its lease."""
+        held = {cluster.hand.uuid for cluster in self._clusters if cluster.hand.holds}
+        for cluster in list(self._clusters):
+            if cluster.hand.uuid in held and not cluster.hand.holds:
+                self._drop(cluster)
 
     def _is_known(self, hand: Hand) -> bool:
         """Return whether it would have been named if it were there; while no emulator runs, nobody says."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +57,7 @@ class MadeFile(HeldFile):
 
     def release(self) -> None:
         """Let another server have it."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._close()
 
 
 def begun(made: Made) -> MadeFile:

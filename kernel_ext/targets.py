@@ -83,7 +83,6 @@ class Targets:
     def __init__(self, aside: Aside, known: Known):
         self._aside, self._known = aside, known
         self._ways: dict[str, asyncio.Task[Target]] = {}
-        self._asking = asyncio.Lock()
 
     async def find(self, name: str) -> Target:
         """Return how to reach the dashboard of cluster ``name``.
@@ -99,11 +98,10 @@ class Targets:
         NoDashboard, WaitTimeout
             There is no way to it from here.
         """
-        async with self._asking:  # a page asks for many things at once, and Dataproc need be asked once
-            try:
-                record = await self._known.find(name)
-            finally:
-                self._forget_all_but({each.uuid for each in await self._known.records()})
+        try:
+            record = await self._known.find(name)
+        finally:
+            self._forget_all_but({each.uuid for each in self._known.told})
         if not record.alive:
             raise ClusterBusy(f"{name} is {record.status}: it has no dashboard", "%dask_cluster list")
         way = self._ways.get(record.uuid)

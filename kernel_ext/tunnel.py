@@ -61,9 +61,10 @@ class Tunnel:
     def end(self) -> None:
         """End it at once."""
         atexit.unregister(self.end)
-        self._watched.cancel()
         if self.alive:
             _terminate(self._process)
+        with contextlib.suppress(RuntimeError):  # when Python ends, a loop may be closed that has not ended its tasks
+            self._watched.cancel()
 
     async def _end_when_unused(self) -> None:
         while (left := self._used + self._idle - _now()) > 0 or self._users:  # noqa: ASYNC110  # nothing says so

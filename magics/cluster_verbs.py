@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..clusters.errors import ClusterExists, SpecError
+from ..clusters.errors import ClusterBusy, ClusterExists, SpecError
 from .front import Front, pass_front
 from .look_verbs import is_stopped
 from .options import name_argument, name_option, place_options
@@ -40,7 +40,7 @@ def down(front: Front, name: str, everything: bool, keep: bool, stop: bool, plac
         front.say(f"{coming.name} is deleted" if coming.error is None else str(coming.error))
         if not everything:
             return
-    own = session.cluster if session else None
+    own = own_cluster(session) if session else None
     if keep and (own is None or name not in ("", own.name)):
         raise SpecError("keep: given, allowed is only for the cluster that this notebook holds", "%dask_cluster list")
     if session and own is not None and (everything or name in ("", own.name)):
@@ -90,7 +90,7 @@ def attach(
             )
         return
     check_none_is_coming(session)
-    current = session.cluster
+    current = own_cluster(session)
     if current is not None and name not in ("", current.name):
         raise ClusterExists(f"this notebook has {current.name} already", f"%dask_cluster down {current.name}")
     names = names_for(client_name, cluster_name)
@@ -146,6 +146,20 @@ def check_none_is_coming(session: Session) -> None:
     """
     if session.coming is not None:
         raise ClusterExists(f"one is coming up already: {session.coming.said}", "%dask_cluster down")
+
+
+def own_cluster(session: Session) -> DataprocCluster | None:
+    """Return the cluster that the notebook has, None if it has none.
+
+    Raises
+    ------
+    ClusterBusy
+        It goes down: it is of no use any more, and takes the room of another one.
+    """
+    cluster = session.cluster
+    if cluster is not None and session.going_down:
+        raise ClusterBusy(f"{cluster.name} is going down: wait until it has gone", "%dask_cluster list")
+    return cluster
 
 
 def names_for(client: str | None, cluster: str | None) -> tuple[str, str]:

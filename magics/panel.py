@@ -23,6 +23,7 @@ from .render import Table, money
 
 if TYPE_CHECKING:
     from ..clusters.cluster import DataprocCluster
+    from ..clusters.record import ClusterRecord
     from ..kernel_ext.coming_up import ComingUp
 
 IDLE = 1.0
@@ -64,7 +65,7 @@ class Panel:
         self._view, self._dirty = "", True
         self._coming: ComingUp | None = None
         self._cluster: DataprocCluster | None = None
-        self._pressed = self._cancelled = self._failed = self._unseen = False
+        self._pressed = self._cancelled = self._failed = self._unseen = self._going = False
         self._how = ENDED
         self.beat = Beat(self._tick)
         self._acts = Acts(self._act_begun, self._act_ended)
@@ -107,7 +108,9 @@ class Panel:
         self.progress.begin([])
         self._show_view(COMING)
         self.progress.cancel.focus()
-        self._acts.begin("", self._begin)
+        if not self._acts.begin("", self._begin):
+            self._pressed = False
+            self._to_form(html.Line("What was begun is still under way: press again when it is over", tone=html.WARNS))
 
     def _begin(self) -> None:
         from ..clusters.config import resolve
@@ -133,6 +136,7 @@ class Panel:
         self.beat.wake()
 
     def _down(self, *, keep: bool = False) -> None:
+        self._going = True
         self._how = "was let go of, and lives until its lease ends" if keep else "is deleted"
         self._holder.down(keep=keep)
 
@@ -175,9 +179,12 @@ class Panel:
             button.disabled = False
         line = html.Line() if error is None else html.line_of(error)
         self.running.say(line)
-        if self._pressed and error is not None:  # it never came to a way up
+        if error is not None:
+            self._how = ENDED
+        if error is not None and (self._pressed or self._holder.cluster is None):  # there is nothing else to show
             self._pressed = False
             self._to_form(line)
+        self._going = False
         if self._coming is None or error is not None:
             self.beat.wake()
 
@@ -189,7 +196,7 @@ class Panel:
         self.beat.wake()
 
     def _tick(self) -> float:
-        if self._unseen:
+        if self._unseen or self._going:  # until that act has ended, what is said of it stays
             return IDLE
         begun, cluster = self._holder.coming, self._holder.cluster
         if begun is not None and begun is not self._coming:  # in a cell
@@ -225,9 +232,11 @@ class Panel:
             self._cluster, self._coming, self._failed, self._how = cluster, None, False, ENDED
             self.running.begin(cluster)
             self._show_view(RUNNING)
-        if not self.running.look() and cluster.status.name == "running":
+        if cluster.status.name != "running":
+            self.running.say(html.Line("It goes down …"))
+        elif not self.running.look() and cluster.status.name == "running":
             self._holder_lets_go()
-            self._ended("is gone: its lease has ended, or somebody has deleted it")
+            self._ended(_fate(cluster.record))
         return LOOK
 
     def _holder_lets_go(self) -> None:
@@ -285,6 +294,13 @@ class Panel:
         self.widget = styled(self._views.values())
         self.widget._view_count = 0  # ipywidgets counts the views from now on
         self.widget.observe(lambda change: self._seen(change["new"]), "_view_count")
+
+
+def _fate(record: ClusterRecord) -> str:
+    """Return what became of a cluster that runs no more: the last ``record`` of one that has gone says that it runs."""
+    if record.alive or record.status == "DELETING":
+        return "is gone: its lease has ended, or somebody has deleted it"
+    return f"is {record.status}: it stays, and costs, until it is deleted or its lease ends"
 
 
 def _all_of(widget: Any) -> Iterator[Any]:

@@ -73,11 +73,13 @@ class Acts:
         self._begun, self._ended = begun, ended
         self._free = threading.Lock()
 
-    def begin(self, words: str, act: Callable[[], object]) -> None:
-        """Begin ``act``, unless another is under way."""
-        if self._free.acquire(blocking=False):
-            self._begun(words)
-            threading.Thread(target=self._do, args=(act,), name="dask-dataproc-act", daemon=True).start()
+    def begin(self, words: str, act: Callable[[], object]) -> bool:
+        """Begin ``act``, unless another is under way; return whether it has begun."""
+        if not self._free.acquire(blocking=False):
+            return False
+        self._begun(words)
+        threading.Thread(target=self._do, args=(act,), name="dask-dataproc-act", daemon=True).start()
+        return True
 
     def _do(self, act: Callable[[], object]) -> None:
         error: BaseException | None = None

@@ -39,7 +39,7 @@ class RunningView:
 
     def __init__(
         self,
-        act: Callable[[str, Callable[[], object]], None],
+        act: Callable[[str, Callable[[], object]], object],
         down: Callable[..., object],
         logs: Logs,
     ):

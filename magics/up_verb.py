@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..clusters.errors import ClusterExists
-from .cluster_verbs import attach_to, check_none_is_coming, is_up, names_for
+from .cluster_verbs import attach_to, check_none_is_coming, is_up, names_for, own_cluster
 from .front import Front, pass_front
 from .options import json_option, local_option, spec_file, spec_options, typed_fields
 from .reach import Place
@@ -100,7 +100,7 @@ def _in_kernel(front: Front, session: Session, given: dict[str, Any], names: tup
         cluster = session.cluster or attach_to(front, session, run["cluster"], names, _place_of(run))
         front.say(f"This run is a job: {' and '.join(names)} are on {cluster.name}, made and deleted by its DAG")
         return cluster
-    if current := session.cluster:
+    if current := own_cluster(session):
         front.say(_already(current, given))
     return current
 

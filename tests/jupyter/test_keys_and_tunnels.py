@@ -201,3 +201,17 @@ def test_tunnels_end_with_the_process_that_dug_them(own, laptop):
     process = laptop.start(script)
     assert process.communicate(timeout=30)[1] == ""
     laptop.until(lambda: not own.running())
+
+
+def test_tunnels_end_with_a_server_whose_loop_is_closed_before(own, laptop):
+    own.does(port=1)
+    script = """
+        import asyncio
+        from dask_dataproc.kernel_ext.tunnel import dig
+        loop = asyncio.new_event_loop()
+        tunnel = loop.run_until_complete(dig("m", 8787, "z", "p"))
+        loop.close()
+    """
+    process = laptop.start(script)
+    assert "RuntimeError" not in process.communicate(timeout=30)[1]
+    laptop.until(lambda: not own.running())

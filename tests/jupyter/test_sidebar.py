@@ -152,6 +152,20 @@ def test_new_makes_such_a_cluster_as_was_asked_for_last(laptop, server):
     server.shutdown(model["id"])
 
 
+def test_a_stopped_cluster_that_new_starts_again_has_one_line_and_its_lease_is_held(laptop, server):
+    remember({})
+    with DataprocCluster() as cluster:
+        cluster.stop()
+    stopped = server.until(lambda: server.line(cluster.name), timeout=POLL)
+    assert "stopped" in stopped["name"]
+    model = server.ready(server.new()["id"])
+    assert model["name"] == cluster.name
+    server.until(lambda: [line["id"] for line in server.listed() if cluster.name in line["name"]] == [model["id"]])
+    assert [made["uuid"] for made in records(laptop)] == [stopped["id"]]
+    server.shutdown(model["id"])
+    assert cluster.name not in laptop.clusters()
+
+
 def test_a_cluster_made_elsewhere_is_there_at_the_second_look_scales_and_goes(laptop, server):
     server.listed()
     with DataprocCluster(name=name(), workers=2) as cluster:

@@ -8,6 +8,21 @@ import sys
 from pathlib import Path
 
 LOAD = "%load_ext dask_dataproc"
+BESIDE = """
+from dask_dataproc import ClusterExists
+from dask_dataproc.clusters.config import resolve
+from dask_dataproc.kernel_ext.session import session_of
+session = session_of(get_ipython())
+said = {{}}
+def begin(*_):
+    try:
+        session.begin(resolve(dict(), local=True), ("another", "one"))
+    except ClusterExists as error:
+        said[str(error)] = True
+session.attach("{name}", ("client", "cluster"), on_phase=begin, project="local", region="us-central1")
+begin()
+print(*said, sep="\\n")
+"""
 
 
 def up(name: str) -> str:
@@ -26,6 +41,32 @@ def test_a_restarted_kernel_finds_its_cluster_again_and_says_so_in_one_line(kern
     assert live.run("c.submit(sum, [1, 2]).result()").text == "3"
     assert live.run("cluster.record.uuid").text == before
     live.run("%dask_cluster down")
+
+
+def test_to_load_the_extension_again_finds_no_second_cluster(laptop, kernel, notebook, name):
+    live = kernel(notebook)
+    live.run(LOAD)
+    live.run(up(name))
+    live.run("%reload_ext dask_dataproc")
+    assert f"{name} is up" in live.run("%dask_cluster up").text
+    session = "from dask_dataproc.kernel_ext.session import session_of; session = session_of(get_ipython())"
+    assert live.run(f"{session}\n[each['cluster'] for each in session.costs()]").text == f"['{name}']"
+    live.run("%dask_cluster down --keep")
+    live.shutdown()
+    assert name in laptop.clusters()
+    other = kernel()
+    other.run(LOAD)
+    other.run(f"%dask_cluster down {name}")
+
+
+def test_while_a_cell_attaches_to_a_cluster_nothing_begins_another(laptop, kernel, notebook, name):
+    shell, live = kernel(), kernel(notebook)
+    shell.run(f"!{Path(sys.executable).with_name('dask')} dataproc up --name {name} --lifetime 10m")
+    live.run(LOAD)
+    ran = live.run(BESIDE.format(name=name))
+    assert ran.text == f"this notebook attaches to {name} just now\nthis notebook has {name} already\n", ran.error
+    assert list(laptop.clusters()) == [name]
+    live.run(f"%dask_cluster down {name}")
 
 
 def test_a_notebook_that_was_renamed_meanwhile_keeps_its_cluster_and_its_namesake_gets_none(kernel, notebook, name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -30,6 +31,11 @@ def live(kernel, notebook):
     live.run("%dask_cluster")
     assert live.run(PANEL).error == ""
     return live
+
+
+def recorded(laptop, name):
+    """Whether the record of a notebook on disk names the cluster."""
+    return any(name in path.read_text() for path in (laptop.state / "sessions").glob("*.json"))
 
 
 def value(live, expression):
@@ -78,6 +84,47 @@ def test_create_brings_a_cluster_up_and_down_ends_it_with_what_it_cost(live):
     said = value(live, "panel._line.value")
     assert f"{name} is deleted; it cost $0.00" in said
     assert value(live, "'cluster' in globals()") is False
+
+
+def test_until_the_cluster_has_gone_the_panel_says_that_it_goes_and_a_cell_makes_no_other(live, laptop, faults, name):
+    live.run(f"%dask_cluster up --wait --name {name}")
+    live.run("until(lambda: panel._view == 'running'); held = cluster")
+    faults.ask("throttle", times=1000, method="delete_cluster", cluster=name)
+    live.run("panel.running.down.click(); panel.running.down.click(); until(lambda: held.status.name == 'closed')")
+    look = "seen = panel.beat.busy; until(lambda: panel.beat.busy > seen)"
+    assert live.run(f"{look}\n{look}").error == ""
+    assert value(live, "panel._view") == "running"
+    assert "Deleting it" in value(live, "panel.running._line.value")
+    assert f"{name} is going down: wait until it has gone" in live.run("%dask_cluster up").error
+    assert recorded(laptop, name)
+    faults.clear()
+    assert live.run("until(lambda: panel._view == 'form')").error == ""
+    assert name not in laptop.clusters()
+    assert f"{name} is deleted; it cost $0.0" in value(live, "panel._line.value")
+    assert not recorded(laptop, name)
+
+
+def test_a_deletion_that_fails_says_why_where_one_looks_and_the_next_kernel_has_the_cluster(live, laptop, faults, name):
+    live.run(f"%dask_cluster up --wait --name {name}")
+    live.run("until(lambda: panel._view == 'running')")
+    faults.ask("permission", method="delete_cluster", cluster=name)
+    live.run("panel.running.down.click(); panel.running.down.click(); until(lambda: not panel._acts._free.locked())")
+    assert live.run("until(lambda: panel._view == 'form')").error == ""
+    assert "dataproc.clusters.delete" in value(live, "panel._line.value")
+    assert name in laptop.clusters()
+    live.restart()
+    live.run(LOAD)
+    live.hear(f"Reattached to {name}")
+    assert live.run("%dask_cluster down").text == f"{name} is deleted\n"
+
+
+def test_a_create_beside_an_act_that_is_under_way_is_not_swallowed(live):
+    live.run("import threading; go = threading.Event(); panel._acts.begin('Scaling …', go.wait)")
+    live.run("until(lambda: not panel._dirty); panel.create.click()")
+    assert value(live, "panel._view") == "form"
+    assert "still under way" in value(live, "panel._line.value")
+    live.run("go.set(); until(lambda: not panel._acts._free.locked()); panel.create.click()")
+    assert live.run("until(lambda: panel._view == 'running')").error == ""
 
 
 def test_a_scale_out_of_bounds_says_its_line_and_changes_nothing(live):
@@ -146,6 +193,19 @@ def test_a_cluster_that_somebody_else_deletes_is_said_to_be_gone_with_its_cost(l
     assert f"{name} is gone" in value(live, "panel._line.value")
     assert "it cost $0.00" in value(live, "panel._line.value")
     assert value(live, "panel.create.disabled") is False
+
+
+def test_a_cluster_that_somebody_else_stops_is_not_said_to_be_gone(live, laptop, name):
+    live.run(f"%dask_cluster up --name {name}")
+    live.run("until(lambda: panel.running.cost)")
+    with laptop.here():
+        from dask_dataproc.clusters.fleet import delete_cluster, stop_cluster
+
+        stop_cluster(name, project="local", region="us-central1")
+        assert live.run("until(lambda: panel._view == 'form')").error == ""
+        said = value(live, "panel._line.value")
+        assert re.search(f"{name} is (STOPPED|STOPPING): it stays, and costs, until it is deleted", said), said
+        delete_cluster(name, project="local", region="us-central1")
 
 
 def test_the_next_notebook_starts_from_what_the_last_cluster_was_asked_to_be(live, kernel, name):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
 import subprocess
 import sys
@@ -17,6 +19,15 @@ from dask_dataproc.kernel_ext.notebook_record import NotebookRecord
 record = NotebookRecord(sys.argv[1])
 print(record.ours, record.read() is not None)
 record.clear()
+"""
+
+FORKS = """
+import os, signal, sys
+from dask_dataproc.kernel_ext.notebook_record import NotebookRecord
+record = NotebookRecord(sys.argv[1])
+if not os.fork():
+    print(os.getpid(), record.ours, flush=True)
+signal.pause()
 """
 
 
@@ -50,6 +61,22 @@ def test_a_second_kernel_of_the_notebook_neither_reads_nor_clears():
     record.write(OWN)
     assert other_process("/a.ipynb") == "False False"
     assert record.read() == OWN
+
+
+def test_a_forked_child_that_outlives_its_kernel_does_not_hold_the_notebook():
+    kernel = subprocess.Popen([sys.executable, "-c", FORKS, "/a.ipynb"], stdout=subprocess.PIPE, text=True)
+    assert kernel.stdout is not None
+    child, ours = kernel.stdout.readline().split()
+    try:
+        assert ours == "False"
+        assert not NotebookRecord("/a.ipynb").ours, "the kernel lives"
+        kernel.kill()
+        kernel.wait(10)
+        assert NotebookRecord("/a.ipynb").ours
+    finally:
+        kernel.kill()
+        os.kill(int(child), signal.SIGKILL)
+        kernel.stdout.close()
 
 
 @pytest.mark.parametrize("garbage", ["", "{", "[]", '{"name": "x"}', "null"])

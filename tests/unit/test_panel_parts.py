@@ -62,8 +62,8 @@ def test_one_act_at_a_time_and_its_failure_is_told():
         over.set()
 
     acts = Acts(told.append, ended)
-    acts.begin("first", lambda: go.wait(10))
-    acts.begin("second", lambda: told.append("never"))
+    assert acts.begin("first", lambda: go.wait(10)) is True
+    assert acts.begin("second", lambda: told.append("never")) is False
     go.set()
     assert over.wait(10)
     assert told == ["first", None]
