@@ -244,12 +244,18 @@ def test_a_batch_goes_through_its_stages_and_publishes(row):
     assert row.gone("batch")
 
 
-def test_a_stage_that_fails_is_tried_again_without_those_before_it(row):
+def test_a_stage_that_fails_is_tried_again_without_those_before_it_and_without_what_it_has_left(row):
     outcome = row.outcome("batch_again")
     assert outcome.state == "success", outcome.log[-4000:]
     assert outcome.times("is submitted to cluster") == 4, "one stage, another twice, the gate"
-    assert (row.folder / outcome.dag / "out").exists()
+    assert list(pandas.read_parquet(row.folder / outcome.dag / "out").id) == [1, 2, 3]
     assert row.gone("batch_again")
+
+
+def test_every_folder_that_a_template_has_a_job_write_for_a_gate_is_emptied_before(row):
+    told = row.call("writes.py", str(row.file), *map(row.dag, ("etl", "batch", "dynamic")))
+    for task in json.loads(told):
+        assert task["writes"] == task["told"], task["id"]
 
 
 def test_a_dynamic_etl_has_the_size_and_the_code_of_its_run(row):
