@@ -56,6 +56,14 @@ def params(text: str) -> dict[str, ast.Call]:
     return dict(zip([ast.literal_eval(k) for k in node.keys], node.values, strict=True))
 
 
+def function(text: str, name: str) -> Any:
+    """Return a function of a DAG file that needs nothing of Airflow."""
+    (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name)
+    space: dict[str, Any] = {}
+    exec(ast.unparse(found), space)
+    return space[name]
+
+
 @pytest.mark.parametrize(
     ("job", "said"),
     [
@@ -143,6 +151,15 @@ def test_the_text_needs_no_formatter_and_names_all_it_uses(job, kernel, tmp_path
         ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--line-length", "120", str(dag)]
         done = subprocess.run(ruff, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_run_whose_outputs_lie_within_one_another_is_refused():
+    check_apart = function(generate_dag(notebook(CELL, publishes={"data": {}}), "job.ipynb"), "check_apart")
+    sales, other = ({"staged": f"gs://b/_staged/{name}/1", "final": f"gs://b/{name}"} for name in ("sales", "sales_2"))
+    check_apart([sales, other])
+    for place in ("gs://b/sales/items", "gs://b/sales", "gs://b/_staged/sales", "gs://b/_staged/sales/1/items"):
+        with pytest.raises(ValueError, match=r"published is .* within .*, allowed is a folder of its own"):
+            check_apart([sales, other | {"final": place}])
 
 
 def test_the_same_notebook_makes_the_same_text():
