@@ -226,6 +226,22 @@ def test_one_output_that_fails_keeps_all_of_them_back(tpch, final, client):
     assert not good.exists()
 
 
+def test_fewer_rows_are_not_let_through_since_what_is_published_cannot_be_read(final, client):
+    (final / "year=1992" / "part.1.parquet").write_bytes(b"no Parquet")
+    staged = Path(staged_location(str(final), "2"))
+    for number in YEARS[1:]:
+        shutil.rmtree(staged / f"year={number}")
+    with pytest.raises(InputError, match=r"/orders: it cannot be read: "):
+        gate([{"staged": str(staged), "final": str(final), "rules": {"rows": {"drop": 0.1}}}])
+    assert staged.is_dir()
+
+
+def test_where_nothing_is_published_any_number_of_rows_is_enough(final, client):
+    shutil.rmtree(final)
+    said = gate([{"staged": staged_location(str(final), "2"), "final": str(final), "rules": {"rows": {"drop": 0}}}])
+    assert said["outputs"][0]["rows"] == len(keys(final)) == 15_000
+
+
 def test_an_output_that_cannot_be_published_keeps_back_those_that_could(tpch, final, client):
     (final.parent / "file").write_text("somebody's")
     for staged, cannot, said in (
