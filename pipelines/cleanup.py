@@ -37,7 +37,7 @@ def cleanup_dag(
     max_age : int
         Seconds from a cluster's creation on that it may have.
     busy : bool
-        Delete also those on which a job of Dataproc runs.
+        Delete also those on which a job of Dataproc runs, and those of a DAG's run within the time it may take.
     leased : bool
         Delete also running ones whose kernel still renews their lease: they end by themselves once it does not.
     dry_run : bool

@@ -242,9 +242,10 @@ class Row:
     def _found(self, process: subprocess.Popen[str], left: str) -> Outcome:
         """The run goes on in another worker; its job ends once that has met it."""
         self._until(process, lambda: "Attached to job" in self._log())
-        found = [c.cluster_uuid for c in self.clusters("lost_worker")]
+        found = self.clusters("lost_worker")
         (self.folder / self.dag("lost_worker")).with_suffix(".go").touch()
-        return self._told(process, left=left, found=found)
+        labels = [dict(each.labels) for each in found]
+        return self._told(process, left=left, found=[each.cluster_uuid for each in found], labels=labels)
 
     def begin(self, name: str) -> tuple[str, str]:
         """Have a cluster made and a job that goes on run on it; return the names of both."""

@@ -143,6 +143,10 @@ def test_after_a_lost_worker_the_run_goes_on_with_the_same_cluster_and_the_same_
     assert row.gone("lost_worker")
 
 
+def test_a_cluster_that_airflow_has_made_says_so_in_the_label_that_the_clean_up_looks_for(row):
+    assert all("airflow-version" in labels for labels in row.outcome("lost_worker").seen["labels"])
+
+
 def versions(mlflow: str, model: str) -> list[dict]:
     query = urllib.parse.urlencode({"filter": f"name='{model}'"})
     with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/model-versions/search?{query}", timeout=30) as answer:
