@@ -71,6 +71,10 @@ def function(text: str, name: str) -> Any:
         ({"retries": 11}, "metadata dask_dataproc: retries: 11 given"),
         ({"timeout": "soon"}, "metadata dask_dataproc: timeout: 'soon' given"),
         ({"schedule": "every day"}, "metadata dask_dataproc: schedule: 'every day' given"),
+        (
+            {"schedule": "99 * * * *"},
+            "metadata dask_dataproc: schedule: '99 * * * *' given, allowed is a cron expression",
+        ),
         ({"inputs": ["s3://b/x"]}, "metadata dask_dataproc: inputs: "),
         ({"inputs": ["gs://b/folder/"]}, "metadata dask_dataproc: inputs: "),
         ({"inputs": ["gs://b/{{ ds"]}, "metadata dask_dataproc: inputs: "),
@@ -174,6 +178,11 @@ def test_parameters_are_typed():
     assert made["stamp"] == "Param(None)"
     assert made["tags"].endswith("type='array', items={'type': 'string'})")
     assert "shape" not in made  # no job can be given a tuple: the notebook's own stays
+
+
+@pytest.mark.parametrize("said", ["set[str] = {'a'}", "bytes = b''", "list = [(1, 2)]", "dict = {1: 2}", "object = 1j"])
+def test_a_default_that_no_run_can_be_given_stays_the_notebooks_own(said):
+    assert list(params(generate_dag(notebook(f"kept: {said}\nday = ''"), "job.ipynb"))) == ["day"]
 
 
 @given(st.dictionaries(st.from_regex(r"p_[a-z]{1,8}", fullmatch=True), VALUES, max_size=5))
