@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from string import Template
 
@@ -10,7 +9,7 @@ from ..clusters.dataproc_config import EPHEMERAL
 from ..clusters.fields import refusal
 from .dag_templates import Duration
 from .literals import text
-from .metadata import CRON
+from .schedule import check_schedule
 
 TEMPLATE = Path(__file__).with_name("templates") / "cleanup.py.txt"
 DAY = 86400
@@ -37,7 +36,7 @@ def cleanup_dag(
     max_age : int
         Seconds from a cluster's creation on that it may have.
     busy : bool
-        Delete also those on which a job of Dataproc runs.
+        Delete also those on which a job of Dataproc runs, and those of a DAG's run within the time it may take.
     leased : bool
         Delete also running ones whose kernel still renews their lease: they end by themselves once it does not.
     dry_run : bool
@@ -50,8 +49,7 @@ def cleanup_dag(
     SpecError
         ``schedule`` is no cron expression, or ``max_age`` is less than nothing.
     """
-    if not re.fullmatch(CRON, schedule, re.ASCII):
-        raise refusal("schedule", schedule, "a cron expression or a preset such as @daily", "schedule=@daily")
+    check_schedule(schedule)
     if not 0 <= max_age <= 14 * DAY:
         raise refusal("max_age", max_age, "0s to 14d", "max_age=4h")
     ((label, value),) = EPHEMERAL.items()

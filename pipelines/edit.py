@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,13 +15,10 @@ from ..clusters.spec import ClusterSpec
 from .metadata import FIELDS, KEY, Job, read_job
 from .notebook import Notebook
 from .parameters import declared_parameters
-from .schedule import next_runs
 
 CLUSTER = "cluster"
 """The entry's mapping of the cluster's fields."""
 Entry = dict[str, Any]
-_BEGINNING = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
-"""From when on a DAG runs: a schedule has a time after it, or never."""
 
 
 def with_job(notebook: Notebook, entry: Mapping[str, Any]) -> Notebook:
@@ -47,12 +43,7 @@ def check(notebook: Notebook, entry: Mapping[str, Any]) -> tuple[Job, ClusterSpe
     """
     made = with_job(notebook, entry)
     declared_parameters(made)
-    job, spec = read_job(made)
-    try:
-        next_runs(job.schedule, _BEGINNING, 1)
-    except SpecError as error:
-        raise NotebookError(f"metadata {KEY}: {error}", error.hint) from error
-    return job, spec
+    return read_job(made)
 
 
 def edited(entry: Mapping[str, Any], assignments: Iterable[str], gone: Iterable[str] = ()) -> Entry:

@@ -27,7 +27,7 @@ from .literals import exploded, literal, text
 from .metadata import KEY, Job, read_job
 from .notebook import COST, Notebook, content_key, is_url, kernel_of, read_notebook
 from .parameters import RUN, Parameter, declared_parameters
-from .schema import either
+from .schema import either, fits
 
 TEMPLATE = Path(__file__).with_name("templates") / "dag.py.txt"
 STAGING_BUCKET = "gs://{{var.value.dataproc_staging_bucket}}"
@@ -208,9 +208,9 @@ def _kernel_values(job: Job, notebook: Notebook, kernel: Environment | None) -> 
 
 
 def _sendable(parameter: Parameter) -> bool:
-    """Return whether a value of the parameter's type can be given to a run: a tuple cannot."""
+    """Return whether a run can be given a value of the parameter's type, and its default: JSON has no sets or bytes."""
     kind = parameter.schema.get("type")
-    return not isinstance(kind, str) or kind in SENDABLE
+    return (not isinstance(kind, str) or kind in SENDABLE) and fits(parameter.default, {})
 
 
 def _parameter_values(declared: list[Parameter]) -> dict[str, Any]:

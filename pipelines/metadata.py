@@ -12,11 +12,11 @@ from ..clusters.spec import DAY, ClusterSpec
 from .notebook import Notebook
 from .parameters import Parameter, declared_parameters
 from .quality.rules import read_rules
+from .schedule import CRON, check_schedule
 
 KEY = "dask_dataproc"
 HOUR = 3600
 LONGEST = 14 * DAY  # Dataproc's own bound of a cluster's life
-CRON = r"(@(once|hourly|daily|weekly|monthly|quarterly|yearly|continuous)|\S+( \S+){4})?"
 _JINJA = r"\{\{[^{}]*\}\}"
 INPUT = rf"gs://([^/\s{{]|{_JINJA})+/([^\s{{]|{_JINJA})*([^/\s{{]|{_JINJA})|(?!\w+://)\S.*"  # an object or a path
 TOLD = r"[^@\s:/]+@[^@\s]+|https://\S+|http://(localhost|127\.0\.0\.1)[:/]\S*"  # an address, a webhook
@@ -40,7 +40,9 @@ class Job:
     notebook: str = declare(
         "", "where Airflow reads the notebook, a path or URL; empty for where the DAG was made from"
     )
-    schedule: str = declare("", "a cron expression or a preset such as @daily; empty for runs by hand", pattern=CRON)
+    schedule: str = declare(
+        "", "a cron expression or a preset such as @daily; empty for runs by hand", pattern=CRON, check=check_schedule
+    )
     inputs: tuple[str, ...] = declare(
         (),
         "objects (gs://…) or files a run waits for before its cluster; {{ ds }} is the day of the run",

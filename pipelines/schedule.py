@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -23,8 +24,24 @@ UNTIMED = {
     "@continuous": "again and again, each as soon as the last has ended",
 }
 """Schedules that are no times, and what they mean."""
+CRON = r"(@(once|hourly|daily|weekly|monthly|quarterly|yearly|continuous)|\S+( \S+){4})?"
+BEGINNING = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+"""From when on a DAG runs: a schedule has a time after it, or never."""
 SHOWN = 3
 """Runs that a person is told of."""
+
+
+def check_schedule(schedule: str, name: str = "schedule") -> None:
+    """Refuse what Airflow would not take: no preset, no cron expression, or one of a day that never comes.
+
+    Raises
+    ------
+    SpecError
+        One line with the field's ``name``, what is allowed and what was given.
+    """
+    if not re.fullmatch(CRON, schedule, re.ASCII):
+        raise refusal(name, schedule, "a cron expression or a preset such as @daily", "schedule=@daily")
+    next_runs(schedule, BEGINNING, 1)
 
 
 def next_runs(schedule: str, now: datetime.datetime, count: int = SHOWN) -> list[datetime.datetime]:

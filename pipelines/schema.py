@@ -89,6 +89,15 @@ def fit(value: Any, schema: Schema) -> Any:
     raise Mismatch
 
 
+def fits(value: Any, schema: Schema) -> bool:
+    """Return whether `fit` takes ``value``."""
+    try:
+        fit(value, schema)
+    except Mismatch:
+        return False
+    return True
+
+
 def fit_text(text: str, schema: Schema) -> Any:
     """Return what ``text`` is the JSON of, where that is one of ``schema``, else ``text`` itself.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from ..clusters.fields import refusal
+from ..clusters.errors import SpecError
 from .dag_templates import Duration
 from .literals import STEP, literal
-from .metadata import CRON
+from .quality.rules import read_rules
+from .schedule import check_schedule
 
 HEAD = '''"""{about}
 
@@ -155,10 +155,13 @@ def _text(template: str, function: str, dag_id: str, schedule: str, given: dict[
     Raises
     ------
     SpecError
-        ``schedule`` is no cron expression.
+        ``schedule`` is no cron expression, or ``quality_rules`` are none.
     """
-    if not re.fullmatch(CRON, schedule, re.ASCII):
-        raise refusal("schedule", schedule, "a cron expression or a preset such as @daily", "schedule=@daily")
+    check_schedule(schedule)
+    try:
+        read_rules(given.get("quality_rules") or {})
+    except SpecError as error:
+        raise SpecError(f"quality_rules: {error}", error.hint) from error
     said = {"dag_id": dag_id, **_said(given), "schedule_interval": schedule or None}
     lines = "".join(f"{STEP}{name}={literal(v, indent=1, used=len(name) + 2)},\n" for name, v in said.items())
     return HEAD.format(about=f"The DAG {dag_id}.", template=template, function=function, arguments=lines)

@@ -103,16 +103,22 @@ def sources(folder: Path) -> Iterator[str]:
     Raises
     ------
     SyncError
-        A link leads out of the folder.
+        A link leads out of the folder, or to a folder, which is not followed.
     """
     home = folder.resolve()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         hidden = any(part.startswith(".") and part != IGNORE for part in name.parts)
-        if hidden or "__pycache__" in name.parts or path.suffix == ".pyc" or path.is_dir():
+        if hidden or "__pycache__" in name.parts or path.suffix == ".pyc":
             continue
         if not path.resolve().is_relative_to(home):
-            raise SyncError(f"{path}: leads out of {folder}, to {os.readlink(path)}", "the file itself in its place")
+            raise SyncError(f"{path}: leads out of {folder}, to {os.readlink(path)}", "what it leads to in its place")
+        if path.is_dir():
+            if path.is_symlink():
+                raise SyncError(
+                    f"{path}: leads to another folder, {os.readlink(path)}", "the folder itself in its place"
+                )
+            continue
         yield name.as_posix()
 
 

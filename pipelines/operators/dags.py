@@ -71,7 +71,7 @@ def create_etl_dag(
     with given.dag(f"ETL pipeline {dag_id}", schedule_interval, ["etl", "dask"], notify):
         arrived = given.arrived(input_path, wait)
         process = EphemeralDataprocDaskOperator(
-            task_id="process_data", job_args=told, **program(processing_script), **cluster
+            task_id="process_data", job_args=told, writes=staged(output_path), **program(processing_script), **cluster
         )
         gate = given.gate(output_path, quality_rules, cluster, report_path)
         done = notified(notify, f"ETL pipeline {dag_id} is done", f"The data is at {output_path}.")

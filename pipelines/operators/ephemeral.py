@@ -16,6 +16,7 @@ from .dataproc import Dataproc, JobFailed, deleted_or_fail, guarded
 from .naming import Names
 from .plan import Program, arguments, cluster_spec, dataproc_job
 from .sdk import AirflowException, AirflowFailException, BaseOperator, TaskDeferred
+from .staging import empty, is_running
 from .trigger import DaskJobTrigger
 
 PROJECT = "{{ var.value.get('gcp_project_id', '') }}"
@@ -50,6 +51,8 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         size is made when the task runs. The label ``owner`` is the task's unless it is among ``labels``.
     job_args : list or mapping
         Arguments; of a mapping each is ``--name value``.
+    writes : str
+        Folder that the job writes: what an earlier try has left there is removed before a job is submitted.
     auto_delete : bool
         The cluster is this task's own and deleted with it. False: all tasks of the run that say the same
         ``cluster_name`` share it, and a `DeleteDaskClusterOperator` deletes it.
@@ -72,6 +75,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         "job_function",
         "cluster_config",
         "job_args",
+        "writes",
         "project_id",
         "region",
         "environment",
@@ -90,6 +94,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         job_function: str = "",
         cluster_config: Mapping[str, Any] | None = None,
         job_args: Sequence[Any] | Mapping[str, Any] = (),
+        writes: str = "",
         auto_delete: bool = True,
         deferrable: bool = False,
         project_id: str = PROJECT,
@@ -104,7 +109,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         self.cluster_name, self.cluster_config = cluster_name, dict(cluster_config or {})
         self.job_file, self.job_module, self.job_function = job_file, job_module, job_function
         self.job_args = dict(job_args) if isinstance(job_args, Mapping) else list(job_args)
-        self.auto_delete, self.deferrable = auto_delete, deferrable
+        self.writes, self.auto_delete, self.deferrable = writes, auto_delete, deferrable
         self.project_id, self.region, self.environment = project_id, region, environment
         self.poll_interval = poll_interval
         self.gcp_conn_id, self.impersonation_chain = gcp_conn_id, impersonation_chain
@@ -175,6 +180,8 @@ class EphemeralDataprocDaskOperator(BaseOperator):
     def _run(self, context: Any) -> Any:
         self.dataproc.wait_cluster(self.spec.name)
         labels = {"dask-task": self.names.mark, "dag": label_value(self.names.dag)}
+        if self.writes and not is_running(self.spec, self.names.mark, self.gcp_conn_id, self.impersonation_chain):
+            empty(self.writes, self.gcp_conn_id)
         job = dataproc_job(self.names.job, self.spec, labels, self.program(), self.arguments())
         self._job_id = self.dataproc.submit(job, self.names.mark)
         if self.deferrable:

@@ -79,6 +79,7 @@ def create_dynamic_etl_dag(
         run = EphemeralDataprocDaskOperator(
             task_id="run_dynamic_etl",
             job_args=[*code, "--data-size-gb", "{{ params.data_size_gb }}", "--output-path", staged(output_path), *own],
+            writes=staged(output_path),
             **program(job),
             **cluster,
         )
@@ -133,6 +134,7 @@ def create_batch_etl_dag(
             EphemeralDataprocDaskOperator(
                 task_id=f"stage_{number}",
                 job_args=["--input-path", source, "--output-path", target],
+                writes=target,
                 **program(stage),
                 **cluster,
             )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .sdk import BaseSensorOperator, ObjectStoragePath
+from .sdk import BaseSensorOperator
+from .staging import files_at
 
 
 class InputSensor(BaseSensorOperator):
@@ -29,9 +30,7 @@ class InputSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> bool:
         """Look once."""
-        url = self.path if "://" in self.path else f"file://{self.path}"
-        files = ObjectStoragePath(url, conn_id=self.gcp_conn_id if url.startswith("gs://") else None).fs
-        files.invalidate_cache()
+        files, url = files_at(self.path, self.gcp_conn_id)
         if not files.exists(url):
             return False
         return not url.endswith("/") or bool(files.ls(url.rstrip("/"), detail=False))

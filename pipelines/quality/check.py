@@ -9,7 +9,7 @@ from typing import Any
 
 from ...clusters.errors import InputError, QualityError
 from .custom import Said, ask
-from .dataset import Dataset, dataset_at
+from .dataset import ABSENT, Dataset, dataset_at
 from .look import Looked, look, samples
 from .plan import Plan, plan_of
 from .rules import Rules
@@ -40,7 +40,7 @@ def checked(path: str, rules: Rules, sample: int = 20, previous: str = "", now: 
     Raises
     ------
     InputError
-        Nothing is there, or it cannot be read.
+        Nothing is there, or it, or what is published, cannot be read.
     QualityError
         A rule names a function that there is not.
     """
@@ -119,8 +119,10 @@ def _mean(sums: list[tuple[float, int]]) -> float | None:
 def _rows_at(path: str) -> int | None:
     try:
         data = dataset_at(path)
-    except InputError:
-        return None
+    except InputError as error:
+        if isinstance(error.__cause__, ABSENT):
+            return None
+        raise
     return data.rows if data.rows is not None else len(data.frame())
 
 

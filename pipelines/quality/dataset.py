@@ -30,6 +30,8 @@ WORDS = (
     (lambda kind: types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind), "string"),
     (lambda kind: "binary" in str(kind), "binary"),
 )
+ABSENT = (FileNotFoundError, NotADirectoryError)
+"""What file systems say where nothing is: the cause of the `InputError` that tells so."""
 FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
 
 
@@ -86,7 +88,7 @@ def dataset_at(path: str) -> Dataset:
         format = _format(path, files)
         made = Dataset(path, format, files)
         _parquet(made) if format == "parquet" else _text(made)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except ABSENT as error:
         raise InputError(f"{path}: nothing is there", "a folder of Parquet, CSV or JSON files") from error
     except (OSError, pa.ArrowException, ValueError) as error:
         raise InputError(f"{path}: it cannot be read: {one_line(error)}") from error

@@ -13,7 +13,7 @@ from ...clusters.errors import GateClosed, QualityError, SpecError
 from ...clusters.fields import refusal, unknown
 from ..runner import dask_at_hand
 from .locations import parts, report_location
-from .publish import is_published, publish
+from .publish import check_apart, check_publishable, is_published, publish
 from .rules import read_rules
 
 FIELDS = ("staged", "final", "rules")
@@ -66,7 +66,7 @@ def gate(outputs: list[dict[str, Any]], report: str = "") -> dict[str, Any]:
     Parameters
     ----------
     outputs : list of dict
-        Each with ``staged`` and ``final``, paths or URLs, and ``rules``, which may be empty.
+        Each with ``staged`` and ``final``, paths or URLs, none within another, and ``rules``, which may be empty.
     report : str
         Folder of the reports; ``_quality/NAME/RUN.html`` beside each output if empty.
 
@@ -83,6 +83,9 @@ def gate(outputs: list[dict[str, Any]], report: str = "") -> dict[str, Any]:
         What is asked cannot be, or data cannot be read. Nothing was published.
     """
     read = [_output(given, f"outputs[{place}]") for place, given in enumerate(_many(outputs))]
+    check_apart(location for staged, final, _ in read for location in (staged, final))
+    for staged, final, _ in read:  # what cannot be published keeps all of them back, too
+        check_publishable(staged, final)
     held = [bool(rules) and not is_published(staged, final) for staged, final, rules in read]
     with dask_at_hand() if any(held) else contextlib.nullcontext():
         summaries = [

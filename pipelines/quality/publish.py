@@ -7,12 +7,14 @@ longer names is removed. Who reads what the manifest names (`published`) has one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import permutations
 from typing import Any
 
-from ...clusters.errors import QualityError
+from ...clusters.errors import QualityError, SpecError
 from .locations import parts, staged_location
 
-__all__ = ["is_published", "publish", "published", "staged_location"]
+__all__ = ["check_apart", "check_publishable", "is_published", "publish", "published", "staged_location"]
 
 
 def publish(staged: str, final: str) -> None:
@@ -60,6 +62,44 @@ def is_published(staged: str, final: str) -> bool:
     from .publish_objects import has_been_copied
 
     return has_been_copied(store, source, target)
+
+
+def check_publishable(staged: str, final: str) -> None:
+    """Refuse what `publish` would, before anything is published: it has been published, or can be.
+
+    Raises
+    ------
+    QualityError
+        As of `publish`.
+    """
+    if is_published(staged, final):
+        return
+    store, source, target = _both(staged, final)
+    if _is_local(store):
+        from .publish_folder import check_folder
+
+        check_folder(source, target)
+    else:
+        from .publish_objects import staged_objects
+
+        staged_objects(store, source, target)
+
+
+def check_apart(locations: Iterable[str]) -> None:
+    """Refuse locations of which one is, or lies within, another: what is published at that one takes its place.
+
+    Raises
+    ------
+    SpecError
+        The two of them.
+    """
+    import fsspec
+
+    found = [(location, *fsspec.url_to_fs(location)) for location in locations]
+    placed = [(location, f"{store.unstrip_protocol(inside.rstrip('/'))}/") for location, store, inside in found]
+    for (one, inner), (other, outer) in permutations(placed, 2):
+        if inner.startswith(outer):
+            raise SpecError(f"outputs: {one} lies within {other}, allowed is a folder of its own for each")
 
 
 def published(final: str) -> str | list[str]:

@@ -53,12 +53,26 @@ def has_changed_places(source: str, target: str) -> bool:
     return not staged.exists() or _read(staged / SUPERSEDED).get("by") == said.get("id")
 
 
-def _exchange_if_staged(staged: Path, final: Path) -> None:
-    if not staged.is_dir() or final.is_file():
-        said = f"{final} is a file" if final.is_file() else f"no folder is there, and {final} does not come from it"
+def check_folder(source: str, target: str) -> None:
+    """Refuse what cannot change places; nothing is changed.
+
+    Raises
+    ------
+    QualityError
+        As of `publish_folder`, where it has not been done.
+    """
+    staged, final = Path(source), Path(target)
+    file = next((path for path in (final, *final.parents) if path.is_file()), None)
+    if file or not staged.is_dir():
+        said = f"{file} is a file" if file else f"no folder is there, and {final} does not come from it"
         raise QualityError(f"staged {staged}: {said}; what is published is a folder")
-    if staged.stat().st_dev != final.parent.stat().st_dev:
+    home = next(path for path in (final, *final.parents) if path.exists())
+    if staged.stat().st_dev != home.stat().st_dev:
         raise QualityError(f"staged {staged} and final {final} are on two file systems", "staged_location(final, run)")
+
+
+def _exchange_if_staged(staged: Path, final: Path) -> None:
+    check_folder(str(staged), str(final))
     own = uuid.uuid4().hex
     (staged / SUPERSEDED).unlink(missing_ok=True)
     _write(staged / MANIFEST, {"id": own, "staged": str(staged)})

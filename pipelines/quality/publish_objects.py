@@ -55,13 +55,25 @@ def manifest(store: Any, target: str) -> dict[str, Any]:
     return said if isinstance(said, dict) and {"id", "staged", "files"} <= set(said) else {}
 
 
-def _copy(store: Any, source: str, target: str) -> None:
+def staged_objects(store: Any, source: str, target: str) -> dict[str, dict[str, Any]]:
+    """Return the objects at ``source`` that can be published at ``target``, hidden ones too.
+
+    Raises
+    ------
+    QualityError
+        As of `publish_objects`, where it has not been done.
+    """
     found = _below(store, source)
-    names = [name for name in found if not _is_hidden(name, source)]
-    if not names:
+    if all(_is_hidden(name, source) for name in found):
         raise QualityError(f"staged {source}: nothing is there, and {target} does not come from it")
     if any("/_delta_log/" in name for name in found):
         raise QualityError(f"staged {source}: a Delta table names its own files", "write to it by its own transactions")
+    return found
+
+
+def _copy(store: Any, source: str, target: str) -> None:
+    found = staged_objects(store, source, target)
+    names = [name for name in found if not _is_hidden(name, source)]
     own = _id(found, source)
     new = [_renamed(name.removeprefix(f"{source}/"), own) for name in names]
     store.copy(names, [f"{target}/{name}" for name in new], on_error="raise")

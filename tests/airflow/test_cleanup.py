@@ -27,6 +27,7 @@ from dask_dataproc.pipelines.dag_templates import write_template
 HERE = Path(__file__).parent
 REGIONS = {"2.11": "us-east1", "3": "europe-west1"}
 HOURS_AGO = 5 * 3600
+LIVES = 8 * 3600
 CONFS = ({"dry_run": True}, {"dry_run": False}, {"dry_run": False, "busy": True, "leased": True})
 """Said in each: runs in one process share the Param that a run's conf is put into."""
 CONNECTIONS = {"google_cloud_default": {"conn_type": "google_cloud_platform", "extra": {"is_anonymous": True}}}
@@ -57,10 +58,12 @@ class Region:
             transport=JobControllerGrpcTransport(host="emulator", channel=channel)
         )
 
-    def create(self, name: str, staging: str = "", *, labelled: bool = True) -> Any:
+    def create(self, name: str, staging: str = "", *, labelled: bool = True, lives: int = 0, dag: bool = False) -> Any:
         given = {"name": name, "workers": 0, "project": "local", "staging": staging or f"file://{self.folder}/staging"}
         cluster = ClusterSpec.from_dict(given).to_dataproc()
-        del cluster["config"]["lifecycle_config"]
+        cluster["config"]["lifecycle_config"] = {"auto_delete_ttl": {"seconds": lives}} if lives else {}
+        if dag:
+            cluster["labels"]["airflow-version"] = "v3-0-0"
         if not labelled:
             cluster["labels"].pop("lifecycle")
         return self.clusters.create_cluster(request=self.place | {"cluster": cluster})
@@ -69,7 +72,8 @@ class Region:
         """Have clusters of each kind; that of a person first, who renews its lease."""
         made = [self.create(name) for name in ("old-running", "old-stopped", "old-busy", "old-leased", self.stuck)]
         made.append(self.create("old-plain", labelled=False))
-        failing = self.create("old-failed", "nowhere://bucket")
+        made += [self.create("old-dag", lives=LIVES, dag=True), self.create("old-kernel", lives=LIVES)]
+        failing = self.create("old-failed", "nowhere://bucket", lives=LIVES, dag=True)
         for operation in made:
             operation.result(timeout=60)
         with pytest.raises(GoogleAPICallError):
@@ -164,7 +168,7 @@ def test_a_dry_run_says_what_it_would_delete_and_deletes_nothing(done):
 
 def test_old_ones_are_deleted_in_whatever_state_and_one_that_cannot_be_fails_the_run(done, version):
     assert done.states[1] == "failed"
-    for name in ("old-running", "old-stopped", "old-failed"):
+    for name in ("old-running", "old-stopped", "old-failed", "old-kernel"):
         assert f"{name} is deleted" in done.logs[1]
     assert f"stuck-{REGIONS[version]} is not deleted" in done.logs[1]
     assert "dataproc.clusters.delete" in done.logs[1]
@@ -174,10 +178,11 @@ def test_in_use_young_and_unlabelled_ones_are_kept_with_the_reason(done):
     assert "young is younger than 14400 s" in done.logs[1]
     assert "old-busy has a job that runs" in done.logs[1]
     assert "old-leased is leased" in done.logs[1]
+    assert "old-dag is of a DAG's run" in done.logs[1]
     assert "old-plain" not in done.logs[1]
 
 
 def test_those_in_use_go_when_told_and_the_next_run_deletes_what_failed(done, version):
     assert done.states[2] == "success"
-    assert sorted(done.returned[2]) == ["old-busy", "old-leased", f"stuck-{REGIONS[version]}"]
+    assert sorted(done.returned[2]) == ["old-busy", "old-dag", "old-leased", f"stuck-{REGIONS[version]}"]
     assert done.left == ["old-plain", "young"]

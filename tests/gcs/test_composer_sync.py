@@ -182,6 +182,16 @@ def test_a_link_out_of_the_folder_is_not_followed(bucket, dags, tmp_path):
         sync_dags(dags, bucket.url, FIRST)
 
 
+@pytest.mark.parametrize(("moved", "said"), [("lib", "leads out of"), ("dags/words", "leads to a folder")])
+def test_a_link_to_a_folder_is_refused_and_what_was_synced_of_it_stays(bucket, dags, tmp_path, moved, said):
+    sync_dags(dags, bucket.url, FIRST)
+    (dags / "lib").rename(tmp_path / moved)
+    (dags / "lib").symlink_to(tmp_path / moved)
+    with pytest.raises(SyncError, match=rf"lib: {said}"):
+        sync_dags(dags, bucket.url, SECOND)
+    assert bucket.files() == OURS
+
+
 def test_hidden_and_compiled_files_stay_at_home(bucket, dags):
     (dags / "__pycache__").mkdir()
     (dags / "__pycache__" / "etl.cpython-311.pyc").write_bytes(b"x")

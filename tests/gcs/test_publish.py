@@ -146,6 +146,17 @@ def test_a_gate_holds_back_and_lets_through_where_the_output_is(url, final):
     assert said["rows"] == 6
 
 
+def test_an_output_that_nobody_wrote_keeps_back_the_others_of_its_gate_until_it_is_there(url, final):
+    other = f"{url}/items"
+    places = [{"staged": staged_location(each, "2"), "final": each, "rules": {}} for each in (final, other)]
+    with pytest.raises(QualityError, match=r"_staged/items/2: (nothing|no folder) is there"):
+        gate(places)
+    assert keys(published(final)) == OLD
+    killed.stage(staged_location(other, "2"), range(2))
+    gate(places)
+    assert (keys(published(final)), keys(published(other))) == (NEW, [0, 1])
+
+
 def test_nothing_staged_is_one_line_and_leaves_what_there_is(final):
     with pytest.raises(QualityError, match=r"staged .*/_staged/orders/9: (nothing|no folder) is there") as failed:
         publish(staged_location(final, "9"), final)

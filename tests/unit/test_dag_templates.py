@@ -86,7 +86,9 @@ def test_the_cleanup_dag_is_the_same_at_every_making_and_is_named_by_its_id(tmp_
     assert "dask_dataproc" not in first
 
 
-@pytest.mark.parametrize("given", [{"schedule": "sometimes"}, {"max_age": -1}, {"max_age": 15 * 86400}])
+@pytest.mark.parametrize(
+    "given", [{"schedule": "sometimes"}, {"schedule": "99 * * * *"}, {"max_age": -1}, {"max_age": 15 * 86400}]
+)
 def test_the_cleanup_dag_is_not_made_of_what_it_cannot_be(given):
     with pytest.raises(SpecError):
         cleanup_dag(**given)

@@ -56,6 +56,14 @@ def params(text: str) -> dict[str, ast.Call]:
     return dict(zip([ast.literal_eval(k) for k in node.keys], node.values, strict=True))
 
 
+def function(text: str, name: str) -> Any:
+    """Return a function of a DAG file that needs nothing of Airflow."""
+    (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name)
+    space: dict[str, Any] = {}
+    exec(ast.unparse(found), space)
+    return space[name]
+
+
 @pytest.mark.parametrize(
     ("job", "said"),
     [
@@ -63,6 +71,10 @@ def params(text: str) -> dict[str, ast.Call]:
         ({"retries": 11}, "metadata dask_dataproc: retries: 11 given"),
         ({"timeout": "soon"}, "metadata dask_dataproc: timeout: 'soon' given"),
         ({"schedule": "every day"}, "metadata dask_dataproc: schedule: 'every day' given"),
+        (
+            {"schedule": "99 * * * *"},
+            "metadata dask_dataproc: schedule: '99 * * * *' given, allowed is a cron expression",
+        ),
         ({"inputs": ["s3://b/x"]}, "metadata dask_dataproc: inputs: "),
         ({"inputs": ["gs://b/folder/"]}, "metadata dask_dataproc: inputs: "),
         ({"inputs": ["gs://b/{{ ds"]}, "metadata dask_dataproc: inputs: "),
@@ -145,6 +157,15 @@ def test_the_text_needs_no_formatter_and_names_all_it_uses(job, kernel, tmp_path
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_run_whose_outputs_lie_within_one_another_is_refused():
+    check_apart = function(generate_dag(notebook(CELL, publishes={"data": {}}), "job.ipynb"), "check_apart")
+    sales, other = ({"staged": f"gs://b/_staged/{name}/1", "final": f"gs://b/{name}"} for name in ("sales", "sales_2"))
+    check_apart([sales, other])
+    for place in ("gs://b/sales/items", "gs://b/sales", "gs://b/_staged/sales", "gs://b/_staged/sales/1/items"):
+        with pytest.raises(ValueError, match=r"published is .* within .*, allowed is a folder of its own"):
+            check_apart([sales, other | {"final": place}])
+
+
 def test_the_same_notebook_makes_the_same_text():
     one, other = (generate_dag(notebook(CELL, cluster=CLUSTER), "gs://b/job.ipynb") for _ in range(2))
     assert one == other
@@ -157,6 +178,11 @@ def test_parameters_are_typed():
     assert made["stamp"] == "Param(None)"
     assert made["tags"].endswith("type='array', items={'type': 'string'})")
     assert "shape" not in made  # no job can be given a tuple: the notebook's own stays
+
+
+@pytest.mark.parametrize("said", ["set[str] = {'a'}", "bytes = b''", "list = [(1, 2)]", "dict = {1: 2}", "object = 1j"])
+def test_a_default_that_no_run_can_be_given_stays_the_notebooks_own(said):
+    assert list(params(generate_dag(notebook(f"kept: {said}\nday = ''"), "job.ipynb"))) == ["day"]
 
 
 @given(st.dictionaries(st.from_regex(r"p_[a-z]{1,8}", fullmatch=True), VALUES, max_size=5))

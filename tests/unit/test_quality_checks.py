@@ -226,6 +226,47 @@ def test_one_output_that_fails_keeps_all_of_them_back(tpch, final, client):
     assert not good.exists()
 
 
+def test_fewer_rows_are_not_let_through_since_what_is_published_cannot_be_read(final, client):
+    (final / "year=1992" / "part.1.parquet").write_bytes(b"no Parquet")
+    staged = Path(staged_location(str(final), "2"))
+    for number in YEARS[1:]:
+        shutil.rmtree(staged / f"year={number}")
+    with pytest.raises(InputError, match=r"/orders: it cannot be read: "):
+        gate([{"staged": str(staged), "final": str(final), "rules": {"rows": {"drop": 0.1}}}])
+    assert staged.is_dir()
+
+
+def test_where_nothing_is_published_any_number_of_rows_is_enough(final, client):
+    shutil.rmtree(final)
+    said = gate([{"staged": staged_location(str(final), "2"), "final": str(final), "rules": {"rows": {"drop": 0}}}])
+    assert said["outputs"][0]["rows"] == len(keys(final)) == 15_000
+
+
+def test_an_output_that_cannot_be_published_keeps_back_those_that_could(tpch, final, client):
+    (final.parent / "file").write_text("somebody's")
+    for staged, cannot, said in (
+        (staged_location(f"{final.parent}/b", "2"), final.parent / "b", "no folder is there"),
+        (staged_location(f"{final.parent}/file", "2"), final.parent / "file", "file is a file"),
+        (staged_location(f"{final.parent}/file", "2"), final.parent / "file" / "b", "file is a file"),
+        ("memory://lake/_staged/b/2", final.parent / "b", "are of two stores"),
+    ):
+        with pytest.raises(QualityError, match=said):
+            gate([*asked(tpch, final), {"staged": staged, "final": str(cannot), "rules": {}}])
+        assert Path(staged_location(str(final), "2")).is_dir(), "what could be is still to be published"
+    assert len(keys(final)) == 15_000
+
+
+@pytest.mark.parametrize("inner", ["items", "", "_staged/orders/2", "_staged/orders/2/items"])
+def test_outputs_within_one_another_are_refused_and_lose_nothing(inner, final):
+    place = final if not inner.startswith("_staged") else final.parent
+    nested = str(place / inner)
+    before = sorted(final.parent.rglob("*"))
+    outputs = [{"staged": staged_location(each, "2"), "final": each, "rules": {}} for each in (str(final), nested)]
+    with pytest.raises(SpecError, match=r"outputs: .* lies within .*/orders"):
+        gate(outputs)
+    assert sorted(final.parent.rglob("*")) == before
+
+
 def test_no_rules_publish_what_is_there(final):
     gate([{"staged": staged_location(str(final), "2"), "final": str(final), "rules": {}}])
     assert len(keys(final)) == 15_000

@@ -98,6 +98,10 @@ def test_what_is_set_is_what_the_function_gets(tmp_path):
     [
         ({"machine": "n2"}, "'machine': no such setting of the template etl"),
         ({"schedule": "daily"}, "schedule: 'daily' given, allowed is a cron expression"),
+        ({"schedule": "99 * * * *"}, "schedule: '99 * * * *' given, allowed is a cron expression"),
+        ({"schedule": "0 6 31 2 *"}, "schedule: '0 6 31 2 *' given, allowed is a cron expression"),
+        ({"quality_rules": '{"rowz": {"min": 1}}'}, "quality_rules: 'rowz': no such rule, the nearest is rows"),
+        ({"quality_rules": '{"rows": {"min": -1}}'}, "quality_rules: rows.min: -1 given"),
         ({"notify": "me"}, "notify: 'me' given, allowed is"),
         ({"estimated_data_size": "much"}, "estimated_data_size: 'much' given, allowed is a number"),
     ],

@@ -25,9 +25,9 @@ import pytest
 from google.cloud import dataproc_v1, pubsub_v1
 from google.cloud.dataproc_v1.services.job_controller.transports import JobControllerGrpcTransport
 
+from dask_dataproc.clusters.labels import label_value
 from dask_dataproc.clusters.spec import ClusterSpec
 from dask_dataproc.pipelines.beside import put_package
-from dask_dataproc.pipelines.operators.naming import slug
 from dask_dataproc.pipelines.operators.plan import Program, dataproc_job
 
 sys.path.append(str(Path(__file__).parents[2] / "clusters"))
@@ -145,7 +145,7 @@ class Row:
 
     def clusters(self, name: str) -> list[Any]:
         """Return the clusters that the runs of a scenario's DAG have now."""
-        mine = f"{slug(self.dag(name))}-"
+        mine = f"{label_value(self.dag(name))}-"
         return [c for c in self._emulator.clusters.list_clusters(request=PLACE) if mine in c.cluster_name]
 
     def gone(self, name: str) -> bool:
@@ -242,13 +242,14 @@ class Row:
     def _found(self, process: subprocess.Popen[str], left: str) -> Outcome:
         """The run goes on in another worker; its job ends once that has met it."""
         self._until(process, lambda: "Attached to job" in self._log())
-        found = [c.cluster_uuid for c in self.clusters("lost_worker")]
+        found = self.clusters("lost_worker")
         (self.folder / self.dag("lost_worker")).with_suffix(".go").touch()
-        return self._told(process, left=left, found=found)
+        labels = [dict(each.labels) for each in found]
+        return self._told(process, left=left, found=[each.cluster_uuid for each in found], labels=labels)
 
     def begin(self, name: str) -> tuple[str, str]:
         """Have a cluster made and a job that goes on run on it; return the names of both."""
-        fields = {"name": f"{slug(self.dag(name))}-0", "project": PLACE["project_id"], "region": PLACE["region"]}
+        fields = {"name": f"{label_value(self.dag(name))}-0", "project": PLACE["project_id"], "region": PLACE["region"]}
         spec = ClusterSpec.from_dict(fields | {"staging": f"file://{self.folder}/staging", "workers": 0})
         cluster = {"project_id": spec.project, "cluster_name": spec.name} | spec.to_dataproc()
         self._emulator.clusters.create_cluster(request=PLACE | {"cluster": cluster}).result(timeout=PATIENCE)
@@ -258,11 +259,12 @@ class Row:
         until((self.folder / self.dag(name)).exists)
         return spec.name, spec.name
 
-    def call(self, program: str, *arguments: str) -> None:
-        """Run one of the programs beside this file in this Airflow's Python."""
+    def call(self, program: str, *arguments: str) -> str:
+        """Run one of the programs beside this file in this Airflow's Python, and return what it prints."""
         command = [str(self.python), str(HERE / program), *arguments]
         done = subprocess.run(command, env=self._env, cwd=self._home, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
 
     def jobs_on(self, cluster: str) -> list[Any]:
         """Return the jobs that were submitted to a cluster."""

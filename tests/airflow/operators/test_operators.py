@@ -143,6 +143,10 @@ def test_after_a_lost_worker_the_run_goes_on_with_the_same_cluster_and_the_same_
     assert row.gone("lost_worker")
 
 
+def test_a_cluster_that_airflow_has_made_says_so_in_the_label_that_the_clean_up_looks_for(row):
+    assert all("airflow-version" in labels for labels in row.outcome("lost_worker").seen["labels"])
+
+
 def versions(mlflow: str, model: str) -> list[dict]:
     query = urllib.parse.urlencode({"filter": f"name='{model}'"})
     with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/model-versions/search?{query}", timeout=30) as answer:
@@ -244,12 +248,18 @@ def test_a_batch_goes_through_its_stages_and_publishes(row):
     assert row.gone("batch")
 
 
-def test_a_stage_that_fails_is_tried_again_without_those_before_it(row):
+def test_a_stage_that_fails_is_tried_again_without_those_before_it_and_without_what_it_has_left(row):
     outcome = row.outcome("batch_again")
     assert outcome.state == "success", outcome.log[-4000:]
     assert outcome.times("is submitted to cluster") == 4, "one stage, another twice, the gate"
-    assert (row.folder / outcome.dag / "out").exists()
+    assert list(pandas.read_parquet(row.folder / outcome.dag / "out").id) == [1, 2, 3]
     assert row.gone("batch_again")
+
+
+def test_every_folder_that_a_template_has_a_job_write_for_a_gate_is_emptied_before(row):
+    told = row.call("writes.py", str(row.file), *map(row.dag, ("etl", "batch", "dynamic")))
+    for task in json.loads(told):
+        assert task["writes"] == task["told"], task["id"]
 
 
 def test_a_dynamic_etl_has_the_size_and_the_code_of_its_run(row):
