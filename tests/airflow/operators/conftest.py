@@ -25,9 +25,9 @@ import pytest
 from google.cloud import dataproc_v1, pubsub_v1
 from google.cloud.dataproc_v1.services.job_controller.transports import JobControllerGrpcTransport
 
+from dask_dataproc.clusters.labels import label_value
 from dask_dataproc.clusters.spec import ClusterSpec
 from dask_dataproc.pipelines.beside import put_package
-from dask_dataproc.pipelines.operators.naming import slug
 from dask_dataproc.pipelines.operators.plan import Program, dataproc_job
 
 sys.path.append(str(Path(__file__).parents[2] / "clusters"))
@@ -145,7 +145,7 @@ class Row:
 
     def clusters(self, name: str) -> list[Any]:
         """Return the clusters that the runs of a scenario's DAG have now."""
-        mine = f"{slug(self.dag(name))}-"
+        mine = f"{label_value(self.dag(name))}-"
         return [c for c in self._emulator.clusters.list_clusters(request=PLACE) if mine in c.cluster_name]
 
     def gone(self, name: str) -> bool:
@@ -248,7 +248,7 @@ class Row:
 
     def begin(self, name: str) -> tuple[str, str]:
         """Have a cluster made and a job that goes on run on it; return the names of both."""
-        fields = {"name": f"{slug(self.dag(name))}-0", "project": PLACE["project_id"], "region": PLACE["region"]}
+        fields = {"name": f"{label_value(self.dag(name))}-0", "project": PLACE["project_id"], "region": PLACE["region"]}
         spec = ClusterSpec.from_dict(fields | {"staging": f"file://{self.folder}/staging", "workers": 0})
         cluster = {"project_id": spec.project, "cluster_name": spec.name} | spec.to_dataproc()
         self._emulator.clusters.create_cluster(request=PLACE | {"cluster": cluster}).result(timeout=PATIENCE)
