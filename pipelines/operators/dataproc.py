@@ -96,7 +96,7 @@ class Dataproc:
             except exceptions.Conflict:
                 raise
             except exceptions.GoogleAPICallError as error:
-                raise AirflowException(f"cluster {spec.name} was refused: {_line(error)}") from error
+                raise AirflowException(f"cluster {spec.name} was refused: {line_of(error)}") from error
         self._log.info("Cluster %s is being made: %s workers, %s", spec.name, spec.total_workers, spec.worker_machine)
 
     def wait_cluster(self, name: str) -> None:
@@ -123,7 +123,7 @@ class Dataproc:
                 if operation.done and operation.error.message:
                     return ends_of(operation.error.message)
         except exceptions.GoogleAPICallError as error:
-            return f"why could not be read: {_line(error)}"
+            return f"why could not be read: {line_of(error)}"
         return "Dataproc does not say why"
 
     def submit(self, job: dict[str, Any], mark: str) -> str:
@@ -148,7 +148,7 @@ class Dataproc:
             except exceptions.Conflict:
                 raise
             except exceptions.GoogleAPICallError as error:
-                raise AirflowException(f"job {wanted} was refused: {_line(error)}") from error
+                raise AirflowException(f"job {wanted} was refused: {line_of(error)}") from error
         self._log.info("Job %s is submitted to cluster %s", wanted, cluster)
         return wanted
 
@@ -224,7 +224,7 @@ def deleted_or_fail(dataproc: Dataproc, name: str, attempts: int = 3) -> None:
             if attempt + 1 == attempts:
                 raise AirflowFailException(
                     f"the job is done, but cluster {name} could not be deleted and goes on costing until its "
-                    f"auto_delete_ttl: {_line(error)}; gcloud dataproc clusters delete {name}"
+                    f"auto_delete_ttl: {line_of(error)}; gcloud dataproc clusters delete {name}"
                 ) from error
     return None
 
@@ -234,7 +234,7 @@ def guarded(log: logging.Logger, what: str, call: Callable[[], None]) -> None:
     try:
         call()
     except Exception as error:
-        log.error("%s failed, the cluster's auto_delete_ttl is its end: %s", what, _line(error))
+        log.error("%s failed, the cluster's auto_delete_ttl is its end: %s", what, line_of(error))
 
 
 def ends_of(text: str) -> str:
@@ -247,5 +247,6 @@ def _state(cluster: Any) -> str:
     return "gone" if cluster is None else ClusterStatus.State(cluster.status.state).name
 
 
-def _line(error: BaseException) -> str:
+def line_of(error: BaseException) -> str:
+    """Return what an error says, in one line."""
     return " ".join(str(getattr(error, "message", "") or error).split())

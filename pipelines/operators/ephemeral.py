@@ -16,7 +16,7 @@ from .dataproc import Dataproc, JobFailed, deleted_or_fail, guarded
 from .naming import Names
 from .plan import Program, arguments, cluster_spec, dataproc_job
 from .sdk import AirflowException, AirflowFailException, BaseOperator, TaskDeferred
-from .trigger import DaskJobTrigger
+from .trigger import LOOKS, UNSEEN, DaskJobTrigger
 
 PROJECT = "{{ var.value.get('gcp_project_id', '') }}"
 REGION = "{{ var.value.get('gcp_region', '') }}"
@@ -170,6 +170,9 @@ class EphemeralDataprocDaskOperator(BaseOperator):
     def _on(self, context: Any, event: Mapping[str, Any]) -> Any:
         if event["state"] == "TIMEOUT":
             raise AirflowException(f"execution_timeout of {self.execution_timeout} has passed")
+        if event["state"] == UNSEEN:
+            what = f"job {self._job_id}" if event["job_id"] else f"cluster {self.spec.name}"
+            raise AirflowException(f"{what} could not be looked at, {LOOKS} times in a row: {event['error']}")
         return self._done() if event.get("job_id") else self._run(context)
 
     def _run(self, context: Any) -> Any:

@@ -127,6 +127,15 @@ def test_a_task_that_is_stopped_while_its_cluster_is_made_leaves_none(row):
     assert row.gone("stopped_early")
 
 
+def test_a_deferred_task_that_cannot_look_at_its_cluster_any_more_fails_and_leaves_none(row):
+    outcome = row.outcome("unseen")
+    assert (outcome.state, outcome.tasks) == ("failed", {"compute": "failed"})
+    assert f"{outcome.dag.replace('_', '-')}-" in outcome.cause
+    assert "could not be looked at, 5 times in a row: " in outcome.cause
+    assert "dataproc.clusters.get" in outcome.cause
+    assert row.gone("unseen")
+
+
 def test_a_deferred_task_that_is_ended_ends_its_job_and_its_cluster(row):
     over = row.outcome("job_fails_deferred")
     cluster, job = row.begin("ended")
