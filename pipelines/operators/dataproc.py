@@ -71,7 +71,7 @@ class Dataproc:
             return self._hook.get_cluster(cluster_name=name, timeout=CALL, **self._place)
         return None
 
-    def ensure(self, spec: ClusterSpec, request: str, metadata: dict[str, str]) -> None:
+    def ensure(self, spec: ClusterSpec, metadata: dict[str, str]) -> None:
         """Have the cluster of ``spec`` made, unless it is there; one in ERROR is deleted first.
 
         Raises
@@ -92,15 +92,15 @@ class Dataproc:
         about = {"cluster_name": spec.name, "cluster_config": made["config"], "labels": made["labels"]}
         with suppress(exceptions.Conflict):  # a call whose answer was lost has made it
             try:
-                self._hook.create_cluster(request_id=request, timeout=CALL, **about, **self._place)
+                self._hook.create_cluster(timeout=CALL, **about, **self._place)
             except exceptions.Conflict:
                 raise
             except exceptions.GoogleAPICallError as error:
                 raise AirflowException(f"cluster {spec.name} was refused: {line_of(error)}") from error
         self._log.info("Cluster %s is being made: %s workers, %s", spec.name, spec.total_workers, spec.worker_machine)
 
-    def wait_cluster(self, name: str) -> None:
-        """Wait until a cluster is usable.
+    def wait_cluster(self, name: str) -> str:
+        """Wait until a cluster is usable, and return its uuid.
 
         Raises
         ------
@@ -113,6 +113,7 @@ class Dataproc:
             why = ends_of(found.status.detail) if found is not None else "somebody has deleted it"
             raise AirflowException(f"cluster {name} did not start, it is {state}: {why or self._why(name)}")
         self._log.info("Cluster %s is %s", name, state)
+        return found.cluster_uuid
 
     def _why(self, name: str) -> str:
         """Return what the operation that made a cluster says of its end."""
@@ -144,7 +145,7 @@ class Dataproc:
         wanted = job["reference"]["job_id"]
         with suppress(exceptions.Conflict):  # a call whose answer was lost has submitted it
             try:
-                self._hook.submit_job(job=job, request_id=wanted[-40:], timeout=CALL, **self._place)
+                self._hook.submit_job(job=job, timeout=CALL, **self._place)
             except exceptions.Conflict:
                 raise
             except exceptions.GoogleAPICallError as error:

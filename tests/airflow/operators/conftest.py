@@ -120,9 +120,10 @@ class Row:
             (folder / self.dag(name)).mkdir()
             (folder / self.dag(name) / "in.csv").write_text("id,amount\n1,10\n2,20\n3,30\n")
         (folder / self.dag("batch_again") / "again").mkdir()
+        (folder / self.dag("done_anew")).with_suffix(".go").touch()
         repository(folder / "repository")
         self.outcomes: dict[str, Future[Outcome]] = {
-            name: Future() for name in (*SCENARIOS, "unseen", "stopped", "stopped_early", "lost_worker")
+            name: Future() for name in (*SCENARIOS, "done_anew", "unseen", "stopped", "stopped_early", "lost_worker")
         }
         self._thread = threading.Thread(target=self._all)
         self._running: subprocess.Popen[str] | None = None
@@ -171,13 +172,15 @@ class Row:
         self._channel.close()
 
     def _all(self) -> None:
-        unseen, lost = f"unseen@{AT}", f"lost_worker@{AT}"
+        anew, unseen, lost = f"done_anew@{AT}", f"unseen@{AT}", f"lost_worker@{AT}"
         cluster = Names(self.dag("unseen"), f"manual__{AT}", "compute", -1, 1).cluster(self.dag("unseen"), shared=False)
         try:
             self._fault("slow-create", cluster=cluster)
-            with self._start(*SCENARIOS, unseen, "stopped", "stopped_early", lost) as process:
+            with self._start(*SCENARIOS, anew, anew, unseen, "stopped", "stopped_early", lost) as process:
                 for name in SCENARIOS:
                     self.outcomes[name].set_result(self._told(process))
+                first = self._told(process)
+                self.outcomes["done_anew"].set_result(self._told(process, first=first))
                 self.outcomes["unseen"].set_result(self._unseen(process, cluster))
                 self.outcomes["stopped"].set_result(self._stopped(process))
                 self.outcomes["stopped_early"].set_result(self._stopped_early(process))

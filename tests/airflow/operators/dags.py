@@ -54,6 +54,7 @@ start_fails = dag_of("start_fails", compute(config={"staging": "nowhere://bucket
 start_fails_deferred = dag_of("start_fails_deferred", compute(config={"staging": "nowhere://bucket"}, deferrable=True))
 job_fails = dag_of("job_fails", compute(file="fails"))
 job_fails_deferred = dag_of("job_fails_deferred", compute(file="fails", deferrable=True))
+done_anew = dag_of("done_anew", compute(file="waits", job_args=[str(FOLDER), "{{ dag.dag_id }}"]))
 unseen = dag_of("unseen", compute(deferrable=True))
 LATE = {"file": "sleeps", "job_args": [str(FOLDER), "{{ dag.dag_id }}"], "execution_timeout": timedelta(seconds=3)}
 times_out = dag_of("times_out", compute(**LATE))

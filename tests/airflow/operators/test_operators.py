@@ -152,6 +152,14 @@ def test_after_a_lost_worker_the_run_goes_on_with_the_same_cluster_and_the_same_
     assert row.gone("lost_worker")
 
 
+def test_a_run_that_is_done_anew_computes_anew(row):
+    outcome = row.outcome("done_anew")
+    assert outcome.seen["first"].results["compute"] == 1, outcome.seen["first"].log[-4000:]
+    assert outcome.tasks == {"compute": "success"}, outcome.log[-4000:]
+    assert outcome.results["compute"] == 2, "the job was started again"
+    assert row.gone("done_anew")
+
+
 def versions(mlflow: str, model: str) -> list[dict]:
     query = urllib.parse.urlencode({"filter": f"name='{model}'"})
     with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/model-versions/search?{query}", timeout=30) as answer:
