@@ -279,11 +279,12 @@ class Row:
         until((self.folder / self.dag(name)).exists)
         return spec.name, spec.name
 
-    def call(self, program: str, *arguments: str) -> None:
-        """Run one of the programs beside this file in this Airflow's Python."""
+    def call(self, program: str, *arguments: str) -> str:
+        """Run one of the programs beside this file in this Airflow's Python, and return what it prints."""
         command = [str(self.python), str(HERE / program), *arguments]
         done = subprocess.run(command, env=self._env, cwd=self._home, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
 
     def jobs_on(self, cluster: str) -> list[Any]:
         """Return the jobs that were submitted to a cluster."""

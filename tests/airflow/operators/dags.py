@@ -178,3 +178,6 @@ def stream_dag(name, subscription):
 
 stream = stream_dag("stream", f"sales-{TAG}")
 stream_nobody = stream_dag("stream_nobody", "none")
+
+
+preset, cron = (etl_dag(name, schedule_interval=at) for name, at in (("preset", "@daily"), ("cron", "0 6 * * *")))

@@ -253,6 +253,12 @@ def test_an_etl_that_fails_before_its_gate_publishes_nothing(row, name, failed):
     assert row.gone(name)
 
 
+def test_a_run_of_the_schedule_is_of_the_day_on_which_its_interval_begins_in_every_airflow(row):
+    midnight, six = ([f"2025-01-0{day}T0{hour}:00:00+00:00" for day in (2, 1)] for hour in (0, 6))
+    said = row.call("dates.py", str(row.file), row.dag("preset"), row.dag("cron"))
+    assert json.loads(said) == {row.dag("preset"): midnight, row.dag("cron"): six}
+
+
 def test_a_batch_goes_through_its_stages_and_publishes(row):
     outcome = row.outcome("batch")
     assert outcome.state == "success", outcome.log[-4000:]
