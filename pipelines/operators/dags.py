@@ -129,8 +129,8 @@ def create_ml_training_dag(
     training = ["--features-path", f"{output}/features/", "--model-output", f"{output}/model/"]
     training += ["--experiment-name", dag_id, "--run-id", "{{ run_id }}"]
     model = {
-        "model_path": f"{{{{ {TRAINED}.get('model', {json.dumps(output + '/model')}) }}}}",
-        "mlflow_run_id": f"{{{{ {TRAINED}.get('mlflow_run_id', '') }}}}",
+        "model_path": _trained("model", f"{output}/model"),
+        "mlflow_run_id": _trained("mlflow_run_id", ""),
         "tracking_uri": tracking_uri,
         "gcp_conn_id": given.gcp_conn_id,
         "model_name": name,
@@ -163,3 +163,8 @@ def create_ml_training_dag(
         if not gpu:
             chain([make, train], given.delete(cluster))
     return given.made
+
+
+def _trained(name: str, otherwise: str) -> str:
+    """Return what the training's result says of ``name``, else ``otherwise``, templated: itself it may be too."""
+    return f"{{% if {TRAINED}.get('{name}') %}}{{{{ {TRAINED}['{name}'] }}}}{{% else %}}{otherwise}{{% endif %}}"
