@@ -211,6 +211,12 @@ def test_a_model_that_cannot_be_let_through_is_not_registered(row, mlflow, name,
     assert row.gone(name)
 
 
+def test_the_connections_password_goes_to_its_own_server_alone(row):
+    own, other = json.loads(row.call("told.py"))
+    assert own.startswith("Basic ")
+    assert other is None
+
+
 def test_a_model_that_is_worse_than_the_champion_is_not_registered(row, mlflow):
     assert row.outcome("model_champion").state == "success", "the first has nobody to be compared with"
     outcome = row.outcome("model_worse")
