@@ -16,7 +16,7 @@ from .models import MLModelRegistryOperator, MLModelValidationOperator
 from .sdk import DAG, chain
 
 SCRIPTS = "gs://{{ var.value.scripts_bucket }}"
-TRAINED = "(ti.xcom_pull(task_ids='train_model') or {})"
+TRAINED = "ti.xcom_pull(task_ids='train_model')"
 
 
 def create_etl_dag(
@@ -166,5 +166,6 @@ def create_ml_training_dag(
 
 
 def _trained(name: str, otherwise: str) -> str:
-    """Return what the training's result says of ``name``, else ``otherwise``, templated: itself it may be too."""
-    return f"{{% if {TRAINED}.get('{name}') %}}{{{{ {TRAINED}['{name}'] }}}}{{% else %}}{otherwise}{{% endif %}}"
+    """Return what the training says of ``name``, templated; where it says nothing, ``otherwise``, which may be too."""
+    says = f"{TRAINED} is mapping and {TRAINED}.get('{name}')"
+    return f"{{% if {says} %}}{{{{ {TRAINED}['{name}'] }}}}{{% else %}}{otherwise}{{% endif %}}"

@@ -45,7 +45,8 @@ SCENARIOS = (
     *("succeeds", "deferred", "shared", "second_try"),
     *("refused", "misspelt", "start_fails", "start_fails_deferred"),
     *("job_fails", "job_fails_deferred", "times_out", "times_out_deferred"),
-    *("model", "model_in_a_folder", "model_not_good_enough", "model_registry_away", "model_champion", "model_worse"),
+    *("model", "model_in_a_folder", "model_told", "model_not_good_enough"),
+    *("model_registry_away", "model_champion", "model_worse"),
     *("etl", "etl_gate_closed", "etl_processing_fails", "etl_no_input"),
     *("batch", "batch_again", "dynamic", "dynamic_no_ref", "stream", "stream_nobody"),
 )

@@ -97,6 +97,7 @@ model = model_dag("model", {"auc": 0.8, "rmse": {"max": 1}})
 model_not_good_enough = model_dag("model_not_good_enough", {"auc": 0.95})
 MEASURES = {"trains": "measures", "folder": f"{FOLDER}/{{{{ dag.dag_id }}}}"}
 model_in_a_folder = model_dag("model_in_a_folder", {"auc": 0.8}, **MEASURES)
+model_told = model_dag("model_told", {"auc": 0.8}, **MEASURES)
 model_registry_away = model_dag("model_registry_away", {"auc": 0.8}, tracking_uri="http://127.0.0.1:9")
 CHAMPION = {"model_name": f"churn_{TAG}", "not_worse_than_champion": True}
 model_champion = model_dag("model_champion", {"auc": 0.1}, model=CHAMPION)

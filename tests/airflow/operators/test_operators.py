@@ -187,12 +187,13 @@ def test_a_model_that_is_good_enough_is_registered_with_its_tags_and_its_alias(r
     assert row.gone("model")
 
 
-def test_a_model_that_mlflow_knows_no_run_of_is_registered_where_its_templated_path_leads(row, mlflow):
-    outcome = row.outcome("model_in_a_folder")
+@pytest.mark.parametrize("name", ["model_in_a_folder", "model_told"])
+def test_a_model_whose_training_says_no_run_of_mlflow_is_registered_where_its_templated_path_leads(row, mlflow, name):
+    outcome = row.outcome(name)
     assert outcome.state == "success", outcome.log[-4000:]
     assert outcome.results["validate_model"] == {"auc": 0.9}
     assert [version["source"] for version in versions(mlflow, outcome.dag)] == [f"{row.folder}/{outcome.dag}/model"]
-    assert row.gone("model_in_a_folder")
+    assert row.gone(name)
 
 
 @pytest.mark.parametrize(
