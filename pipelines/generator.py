@@ -217,7 +217,8 @@ def _parameter_values(declared: list[Parameter]) -> dict[str, Any]:
     items = [f"{text(p.name)}: {_param(p)}" for p in declared]
     return {
         "parameters": exploded("{", items, "}", 0) if items else "{}",
-        "floats": literal({p.name for p in declared if _is_float(p)}),
+        "floats": literal({p.name for p in declared if _is_of(p, "number", "integer")}),
+        "integers": literal({p.name for p in declared if _is_of(p, "integer", "number")}),
         "computed": literal({p.name for p in declared if p.computed}),
     }
 
@@ -233,10 +234,11 @@ def _param(parameter: Parameter) -> str:
     return exploded("Param(", arguments, ")", 1)
 
 
-def _is_float(parameter: Parameter) -> bool:
+def _is_of(parameter: Parameter, kind: str, other: str) -> bool:
+    """Return whether a parameter's numbers are of one kind and not of the other."""
     kinds = parameter.schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    return "number" in kinds and "integer" not in kinds
+    return kind in kinds and other not in kinds
 
 
 def _cluster_values(spec: ClusterSpec, job: Job, stem: str, environment: str) -> dict[str, Any]:

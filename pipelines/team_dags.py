@@ -143,8 +143,9 @@ def real_time_dag(
     """Return the text of ADR-002's real-time analytics: Pub/Sub by windows of time, from run to run."""
     given = {"subscription": subscription, "output_path": output_path, "state_store": state_store}
     given |= {"by": by, "value": value, "at": at}
-    times = {"window": window, "lateness": lateness, "run_for": run_for, "idle": idle}
+    times = {"window": window, "run_for": run_for, "idle": idle}
     given |= {name: f"{seconds}s" if seconds else "" for name, seconds in times.items()}
+    given |= {"lateness": f"{lateness}s"}  # 0 is said too: nothing is waited for
     given |= {"cluster_config": cluster, "notify": notify, "owner": owner}
     return _text("real-time", "create_real_time_dag", dag_id, schedule, given)
 

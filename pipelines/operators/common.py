@@ -18,6 +18,7 @@ from .gate import DaskDataQualityOperator
 from .sdk import DAG, AirflowException
 from .sensor import InputSensor
 from .teardown import DeleteDaskClusterOperator
+from .timetable import dated
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = "{{ (dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%d') }}"
@@ -68,7 +69,7 @@ class Common:
         self.made = DAG(
             dag_id=self._dag_id,
             description=about,
-            schedule=schedule,
+            schedule=dated(schedule),
             start_date=START,
             catchup=False,
             max_active_runs=self._of["max_active_runs"],

@@ -16,7 +16,7 @@ from .models import MLModelRegistryOperator, MLModelValidationOperator
 from .sdk import DAG, chain
 
 SCRIPTS = "gs://{{ var.value.scripts_bucket }}"
-TRAINED = "(ti.xcom_pull(task_ids='train_model') or {})"
+TRAINED = "ti.xcom_pull(task_ids='train_model')"
 
 
 def create_etl_dag(
@@ -129,8 +129,8 @@ def create_ml_training_dag(
     training = ["--features-path", f"{output}/features/", "--model-output", f"{output}/model/"]
     training += ["--experiment-name", dag_id, "--run-id", "{{ run_id }}"]
     model = {
-        "model_path": f"{{{{ {TRAINED}.get('model', {json.dumps(output + '/model')}) }}}}",
-        "mlflow_run_id": f"{{{{ {TRAINED}.get('mlflow_run_id', '') }}}}",
+        "model_path": _trained("model", f"{output}/model"),
+        "mlflow_run_id": _trained("mlflow_run_id", ""),
         "tracking_uri": tracking_uri,
         "gcp_conn_id": given.gcp_conn_id,
         "model_name": name,
@@ -163,3 +163,9 @@ def create_ml_training_dag(
         if not gpu:
             chain([make, train], given.delete(cluster))
     return given.made
+
+
+def _trained(name: str, otherwise: str) -> str:
+    """Return what the training says of ``name``, templated; where it says nothing, ``otherwise``, which may be too."""
+    says = f"{TRAINED} is mapping and {TRAINED}.get('{name}')"
+    return f"{{% if {says} %}}{{{{ {TRAINED}['{name}'] }}}}{{% else %}}{otherwise}{{% endif %}}"

@@ -71,7 +71,7 @@ class Dataproc:
             return self._hook.get_cluster(cluster_name=name, timeout=CALL, **self._place)
         return None
 
-    def ensure(self, spec: ClusterSpec, request: str, metadata: dict[str, str]) -> None:
+    def ensure(self, spec: ClusterSpec, metadata: dict[str, str]) -> None:
         """Have the cluster of ``spec`` made, unless it is there; one in ERROR is deleted first.
 
         Raises
@@ -92,15 +92,15 @@ class Dataproc:
         about = {"cluster_name": spec.name, "cluster_config": made["config"], "labels": made["labels"]}
         with suppress(exceptions.Conflict):  # a call whose answer was lost has made it
             try:
-                self._hook.create_cluster(request_id=request, timeout=CALL, **about, **self._place)
+                self._hook.create_cluster(timeout=CALL, **about, **self._place)
             except exceptions.Conflict:
                 raise
             except exceptions.GoogleAPICallError as error:
-                raise AirflowException(f"cluster {spec.name} was refused: {_line(error)}") from error
+                raise AirflowException(f"cluster {spec.name} was refused: {line_of(error)}") from error
         self._log.info("Cluster %s is being made: %s workers, %s", spec.name, spec.total_workers, spec.worker_machine)
 
-    def wait_cluster(self, name: str) -> None:
-        """Wait until a cluster is usable.
+    def wait_cluster(self, name: str) -> str:
+        """Wait until a cluster is usable, and return its uuid.
 
         Raises
         ------
@@ -113,6 +113,7 @@ class Dataproc:
             why = ends_of(found.status.detail) if found is not None else "somebody has deleted it"
             raise AirflowException(f"cluster {name} did not start, it is {state}: {why or self._why(name)}")
         self._log.info("Cluster %s is %s", name, state)
+        return found.cluster_uuid
 
     def _why(self, name: str) -> str:
         """Return what the operation that made a cluster says of its end."""
@@ -123,10 +124,10 @@ class Dataproc:
                 if operation.done and operation.error.message:
                     return ends_of(operation.error.message)
         except exceptions.GoogleAPICallError as error:
-            return f"why could not be read: {_line(error)}"
+            return f"why could not be read: {line_of(error)}"
         return "Dataproc does not say why"
 
-    def submit(self, job: dict[str, Any], mark: str) -> str:
+    def submit(self, job: dict[str, Any], mark: str, before: Callable[[], None]) -> str:
         """Submit a job, unless an earlier try's still runs; return the id of the one that runs.
 
         Parameters
@@ -134,6 +135,8 @@ class Dataproc:
         job : dict
         mark : str
             Value of the label ``dask-task``, which all tries have in common.
+        before : callable
+            Called before a job is submitted, and not where one runs.
         """
         client = self._hook.get_job_client(region=self._place["region"])
         cluster = job["placement"]["cluster_name"]
@@ -141,14 +144,15 @@ class Dataproc:
         for running in client.list_jobs(request=self._place | {"filter": where}, timeout=CALL):
             self._log.info("Attached to job %s, which an earlier try has submitted", running.reference.job_id)
             return running.reference.job_id
+        before()
         wanted = job["reference"]["job_id"]
         with suppress(exceptions.Conflict):  # a call whose answer was lost has submitted it
             try:
-                self._hook.submit_job(job=job, request_id=wanted[-40:], timeout=CALL, **self._place)
+                self._hook.submit_job(job=job, timeout=CALL, **self._place)
             except exceptions.Conflict:
                 raise
             except exceptions.GoogleAPICallError as error:
-                raise AirflowException(f"job {wanted} was refused: {_line(error)}") from error
+                raise AirflowException(f"job {wanted} was refused: {line_of(error)}") from error
         self._log.info("Job %s is submitted to cluster %s", wanted, cluster)
         return wanted
 
@@ -224,7 +228,7 @@ def deleted_or_fail(dataproc: Dataproc, name: str, attempts: int = 3) -> None:
             if attempt + 1 == attempts:
                 raise AirflowFailException(
                     f"the job is done, but cluster {name} could not be deleted and goes on costing until its "
-                    f"auto_delete_ttl: {_line(error)}; gcloud dataproc clusters delete {name}"
+                    f"auto_delete_ttl: {line_of(error)}; gcloud dataproc clusters delete {name}"
                 ) from error
     return None
 
@@ -234,7 +238,7 @@ def guarded(log: logging.Logger, what: str, call: Callable[[], None]) -> None:
     try:
         call()
     except Exception as error:
-        log.error("%s failed, the cluster's auto_delete_ttl is its end: %s", what, _line(error))
+        log.error("%s failed, the cluster's auto_delete_ttl is its end: %s", what, line_of(error))
 
 
 def ends_of(text: str) -> str:
@@ -247,5 +251,6 @@ def _state(cluster: Any) -> str:
     return "gone" if cluster is None else ClusterStatus.State(cluster.status.state).name
 
 
-def _line(error: BaseException) -> str:
+def line_of(error: BaseException) -> str:
+    """Return what an error says, in one line."""
     return " ".join(str(getattr(error, "message", "") or error).split())

@@ -16,8 +16,8 @@ from .dataproc import Dataproc, JobFailed, deleted_or_fail, guarded
 from .naming import Names
 from .plan import Program, arguments, cluster_spec, dataproc_job
 from .sdk import AirflowException, AirflowFailException, BaseOperator, TaskDeferred
-from .staging import empty, is_running
-from .trigger import DaskJobTrigger
+from .staging import empty
+from .trigger import LOOKS, UNSEEN, DaskJobTrigger
 
 PROJECT = "{{ var.value.get('gcp_project_id', '') }}"
 REGION = "{{ var.value.get('gcp_region', '') }}"
@@ -140,14 +140,13 @@ class EphemeralDataprocDaskOperator(BaseOperator):
     # The way of a try.
 
     def pre_execute(self, context: Any) -> None:
-        """Settle what this try's cluster and job are called, and connect, for all that follows.
+        """Settle what this try's cluster and job are called by, and connect, for all that follows.
 
         Airflow 3 calls `on_kill` wherever a signal finds the task; asked for a connection while the task asks for one,
         it would wait for ever.
         """
         ti = context["ti"]
         self._names = Names(ti.dag_id, ti.run_id, ti.task_id, getattr(ti, "map_index", -1), ti.try_number)
-        self._job_id = self._names.job
         self._dataproc = self._ending(self._connected)
 
     def execute(self, context: Any) -> Any:
@@ -156,7 +155,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
 
     def resume(self, context: Any, event: Mapping[str, Any]) -> Any:
         """Go on after the triggerer has seen a cluster or a job come to something."""
-        self._job_id = event.get("job_id") or self._job_id
+        self._job_id = event["job_id"]
         self._begun = True
         return self._ending(lambda: self._on(context, event))
 
@@ -167,7 +166,7 @@ class EphemeralDataprocDaskOperator(BaseOperator):
             metadata["dask-environment"] = f"{spec.staging.rstrip('/')}/environments/{self.environment}"
         self.log.info("The cluster: %s", json.dumps(spec.to_dict()))
         self._begun = True
-        self.dataproc.ensure(spec, self.names.request, metadata)
+        self.dataproc.ensure(spec, metadata)
         if self.deferrable:
             self._defer(context, "")
         return self._run(context)
@@ -175,18 +174,23 @@ class EphemeralDataprocDaskOperator(BaseOperator):
     def _on(self, context: Any, event: Mapping[str, Any]) -> Any:
         if event["state"] == "TIMEOUT":
             raise AirflowException(f"execution_timeout of {self.execution_timeout} has passed")
-        return self._done() if event.get("job_id") else self._run(context)
+        if event["state"] == UNSEEN:
+            what = f"job {self._job_id}" if event["job_id"] else f"cluster {self.spec.name}"
+            raise AirflowException(f"{what} could not be looked at, {LOOKS} times in a row: {event['error']}")
+        return self._done() if event["job_id"] else self._run(context)
 
     def _run(self, context: Any) -> Any:
-        self.dataproc.wait_cluster(self.spec.name)
+        self._job_id = self.names.job(self.dataproc.wait_cluster(self.spec.name))
         labels = {"dask-task": self.names.mark, "dag": label_value(self.names.dag)}
-        if self.writes and not is_running(self.spec, self.names.mark, self.gcp_conn_id, self.impersonation_chain):
-            empty(self.writes, self.gcp_conn_id)
-        job = dataproc_job(self.names.job, self.spec, labels, self.program(), self.arguments())
-        self._job_id = self.dataproc.submit(job, self.names.mark)
+        job = dataproc_job(self._job_id, self.spec, labels, self.program(), self.arguments())
+        self._job_id = self.dataproc.submit(job, self.names.mark, before=self._empty)
         if self.deferrable:
             self._defer(context, self._job_id)
         return self._done()
+
+    def _empty(self) -> None:
+        if self.writes:
+            empty(self.writes, self.gcp_conn_id)
 
     def _done(self) -> Any:
         try:
@@ -236,7 +240,8 @@ class EphemeralDataprocDaskOperator(BaseOperator):
         if self._over or self._dataproc is None:
             return
         self._over = True
-        guarded(self.log, f"Cancelling job {self._job_id}", lambda: self.dataproc.cancel(self._job_id))
+        if self._job_id:
+            guarded(self.log, f"Cancelling job {self._job_id}", lambda: self.dataproc.cancel(self._job_id))
         if self.auto_delete:
             guarded(self.log, "Deleting the cluster", lambda: self.dataproc.delete(self.spec.name, wait=False))
 

@@ -11,6 +11,8 @@ CLUSTER_ROOM = 38
 """Characters of a cluster's name (51 at most) before "-" and the 12 of the hash."""
 JOB_ROOM = 60
 HASH = 12
+UUID = 8
+"""Characters of a cluster's uuid that tell it from another of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,14 @@ class Names:
         """What all tries of this task in this run have in common, and no other task."""
         return self._hash(self.dag, self.run, self.task, str(self.map_index))
 
-    @property
-    def job(self) -> str:
-        """The id of this try's job."""
-        return f"{label_value(self.task)[:JOB_ROOM].strip('-') or 'job'}-{self.mark}-{self.attempt}"
+    def job(self, uuid: str) -> str:
+        """Return the id of this try's job on the cluster of ``uuid``.
 
-    @property
-    def request(self) -> str:
-        """The request id of this try's calls: one that is repeated is done once."""
-        return f"{self.mark}-{self.attempt}"
+        A run that is done anew, after it was deleted, has the old one's names and counts its tries from 1 again, while
+        Dataproc keeps the old jobs: its cluster alone is another.
+        """
+        begin = label_value(self.task)[:JOB_ROOM].strip("-") or "job"
+        return f"{begin}-{self.mark}-{uuid[:UUID]}-{self.attempt}"
 
     @staticmethod
     def _hash(*parts: str) -> str:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 
@@ -138,6 +138,8 @@ class Registry:
 def place_of(uri: str, connection: Any, variable: str) -> Registry:
     """Return the server that is told first: by the operator, a connection, a variable, the environment.
 
+    The connection's password and token go to the server that Airflow is told of, and to no other one an operator names.
+
     Parameters
     ----------
     uri : str
@@ -150,13 +152,24 @@ def place_of(uri: str, connection: Any, variable: str) -> Registry:
     AirflowException
         Nobody tells.
     """
-    if not uri and connection is not None and connection.host:
-        uri = connection.host if "://" in connection.host else f"{connection.schema or 'http'}://{connection.host}"
-        uri += f":{connection.port}" if connection.port else ""
-    uri = uri or variable or os.environ.get(ENVIRONMENT, "")
+    own = _address(connection) or variable or os.environ.get(ENVIRONMENT, "")
+    uri = uri or own
     if not uri.startswith(("http://", "https://")):
         hint = f"connection {CONNECTION}, variable {VARIABLE}, or {ENVIRONMENT} with http://HOST:PORT"
         raise AirflowException(f"tracking_uri: {uri!r} given, allowed is the URL of an MLflow server\n  Try:  {hint}")
-    if connection is None:
+    if connection is None or _origin(uri) != _origin(own):
         return Registry(uri)
     return Registry(uri, connection.login, connection.password, connection.extra_dejson.get("token"))
+
+
+def _address(connection: Any) -> str:
+    """Return the URL that a connection says, empty where it says none."""
+    if connection is None or not connection.host:
+        return ""
+    host = connection.host if "://" in connection.host else f"{connection.schema or 'http'}://{connection.host}"
+    return f"{host}:{connection.port}" if connection.port else host
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         def __exit__(self, *error: object) -> None: ...
 
     TaskDeferred = _Deferred
-    DAG = ObjectStoragePath = Param = _Airflows
+    DAG = CronDataIntervalTimetable = ObjectStoragePath = Param = _Airflows
     AirflowException = AirflowFailException = RuntimeError
     BaseOperator: TypeAlias = Any
     BaseSensorOperator: TypeAlias = Any
@@ -35,6 +35,10 @@ else:
         from airflow.models.baseoperator import BaseOperator, chain
         from airflow.models.param import Param
         from airflow.sensors.base import BaseSensorOperator
+    try:  # Airflow 3.2
+        from airflow.sdk import CronDataIntervalTimetable
+    except ImportError:
+        from airflow.timetables.interval import CronDataIntervalTimetable
 
 __all__ = [
     "DAG",
@@ -42,6 +46,7 @@ __all__ = [
     "AirflowFailException",
     "BaseOperator",
     "BaseSensorOperator",
+    "CronDataIntervalTimetable",
     "ObjectStoragePath",
     "Param",
     "TaskDeferred",

@@ -7,10 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.google.cloud.hooks.dataproc import DataprocHook
-
-from ...clusters.spec import ClusterSpec
-from .dataproc import CALL
 from .sdk import ObjectStoragePath
 
 
@@ -27,11 +23,3 @@ def empty(path: str, conn_id: str) -> None:
     files, url = files_at(path, conn_id)
     if files.exists(url):
         files.rm(url, recursive=True)
-
-
-def is_running(spec: ClusterSpec, mark: str, conn_id: str, impersonation: Any) -> bool:
-    """Return whether a job of the label ``dask-task`` ``mark`` runs on the cluster: an earlier try's, and it writes."""
-    jobs = DataprocHook(gcp_conn_id=conn_id, impersonation_chain=impersonation).get_job_client(region=spec.region)
-    where = f"status.state = ACTIVE AND clusterName = {spec.name} AND labels.dask-task = {mark}"
-    place = {"project_id": spec.project, "region": spec.region}
-    return any(True for _ in jobs.list_jobs(request=place | {"filter": where}, timeout=CALL))

@@ -16,10 +16,14 @@ from asgiref.sync import sync_to_async
 from google.api_core.exceptions import NotFound
 from google.cloud.dataproc_v1 import ClusterStatus, JobStatus
 
-from .dataproc import COMING, ENDED, Dataproc, guarded
+from .dataproc import COMING, ENDED, Dataproc, guarded, line_of
 
 TOLD = hasattr(BaseTrigger, "on_kill")
 """Whether Airflow says by `on_kill` that a person ended the task; where not, a cancelled trigger finds out."""
+LOOKS = 5
+"""Looks in a row that may fail: a token or a connection that comes back ends nobody's job."""
+UNSEEN = "UNSEEN"
+"""The state of what could not be looked at any more."""
 
 
 class DaskJobTrigger(DataprocClusterTrigger):
@@ -55,14 +59,27 @@ class DaskJobTrigger(DataprocClusterTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is something to tell."""
         try:
-            hook = self.get_async_hook()
-            while not (state := await self._look(hook)):  # noqa: ASYNC110  (nobody tells)
-                await asyncio.sleep(self.polling_interval_seconds)
-            yield TriggerEvent({"state": state, "job_id": self.job_id})
+            yield TriggerEvent({"job_id": self.job_id, **await self._seen()})
         except asyncio.CancelledError:
             if not TOLD and self.task_instance is not None and await self.safe_to_cancel():
                 await self._end()
             raise
+
+    async def _seen(self) -> dict[str, str]:
+        """Return what it has come to, or why it cannot be seen: Airflow ends a task whose trigger fails without us."""
+        hook, failed = None, 0
+        while True:
+            try:
+                hook = hook or self.get_async_hook()
+                if state := await self._look(hook):
+                    return {"state": state}
+                failed = 0
+            except Exception as error:  # credentials, connections and Dataproc have their own
+                failed += 1
+                self.log.warning("Look %d of %d has failed: %s", failed, LOOKS, line_of(error))
+                if failed == LOOKS:
+                    return {"state": UNSEEN, "error": line_of(error)}
+            await asyncio.sleep(self.polling_interval_seconds)
 
     async def _look(self, hook: Any) -> str:
         """Return what it has come to, empty while it goes on."""

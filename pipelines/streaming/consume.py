@@ -7,7 +7,9 @@ sees whole windows only. A message is acknowledged when it is on disk; one that 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 PULL = 10.0
 """Seconds that one call waits for messages."""
 LATE = "late"
+AHEAD = 86400.0
+"""Seconds that a message's time may be later than its publication: one of another unit would end every window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ def consume(
     by, value : str
         Fields of a message: what it is grouped by, and the number that is counted, summed up and averaged.
     at : str
-        Field with its time, ISO 8601 or unix seconds; Pub/Sub's own time of publication if not given.
+        Field with its time, ISO 8601 or unix seconds, from 1970 to a day after its publication; Pub/Sub's own time of
+        publication if not given.
     window, lateness : str
         Durations: of a window, and how long after its end it is waited for.
     run_for, idle : str
@@ -127,8 +132,7 @@ def _take(store: Store, windows: Windows, messages: list[Any], question: Questio
         else:
             rows.append(row)
     if aside:
-        name = f"{output.rstrip('/')}/{LATE}/{aside[0][ID]}.parquet"
-        put(name, pd.DataFrame(aside).to_parquet(index=False))
+        put(f"{output.rstrip('/')}/{LATE}/{_key(aside)}.parquet", pd.DataFrame(aside).to_parquet(index=False))
     if rows:
         store.add(pd.DataFrame(rows))
     seen.messages += len(messages)
@@ -137,14 +141,25 @@ def _take(store: Store, windows: Windows, messages: list[Any], question: Questio
     return windows.seen(row[TIME] for row in rows)
 
 
+def _key(aside: list[dict[str, Any]]) -> str:
+    """Return what a file of ``aside`` is called: the same for these messages, and another for any others."""
+    ids = "\n".join(sorted(each[ID] for each in aside))
+    return hashlib.sha256(ids.encode()).hexdigest()[:32]
+
+
 def _row(message: Any, question: Question) -> dict[str, Any] | None:
-    """Return a message as a row, None if it is no object with the fields that are asked for."""
+    """Return a message as a row, None if it is no object with the fields that are asked for, or they cannot be."""
+    published = message.publish_time.timestamp()
     try:
         said = json.loads(message.data)
-        when = _unix(said[question.at]) if question.at else message.publish_time.timestamp()
-        return {ID: message.message_id, TIME: when, "by": str(said[question.by]), "value": float(said[question.value])}
-    except (ValueError, TypeError, KeyError):
+        when, value = _unix(said[question.at]) if question.at else published, float(said[question.value])
+        by = str(said[question.by])
+        by.encode()  # half a character cannot be written
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
+    if not (0 <= when <= published + AHEAD and math.isfinite(value)):
+        return None
+    return {ID: message.message_id, TIME: when, "by": by, "value": value}
 
 
 def _unix(given: Any) -> float:

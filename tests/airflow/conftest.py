@@ -68,6 +68,7 @@ class Scenario:
     drift: bool = False
     flaky: bool = False
     killed: bool = False
+    anew: bool = False
 
     @property
     def row(self) -> int:
@@ -90,6 +91,7 @@ SCENARIOS = {
         Scenario("job_succeeds", job=ON_MASTER | DAILY, rules={"rows": {"min": 10}}, date=DATE),
         Scenario("gate_closed", job=RETRIED | {"pool": "default_pool"}, rules={"rows": {"min": 11}}, flaky=True),
         Scenario("killed", job=ON_MASTER, date=DATE, killed=True),
+        Scenario("anew", job=ON_MASTER, date=DATE, anew=True),
         Scenario("job_fails", {"fail": True}, job=ON_MASTER, rules={}),
         Scenario("drift", drift=True),
     )
@@ -234,7 +236,7 @@ class Airflow:
         conf |= {"flaky": str(folder / "tried")} if scenario.flaky else {}
         conf |= {"hold": str(folder)} if scenario.killed else {}
         run = [json.dumps(conf), *([scenario.date] if scenario.date else [])]
-        call = self.call_twice if scenario.killed else self.call
+        call = self.call_twice if scenario.killed else self.call_anew if scenario.anew else self.call
         done = call(file, *run, home=f"home-{scenario.row}", AIRFLOW__SECRETS__BACKEND_KWARGS=backend)
         (folder / "log.txt").write_text(done.stderr)
         assert done.returncode == 0, done.stderr[-4000:]
@@ -304,6 +306,13 @@ class Airflow:
             finally:
                 second.kill()
         return subprocess.CompletedProcess(command, second.returncode, answer, log.read_text())
+
+    def call_anew(self, file: Path, *conf: str, home: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Take away what a first call has left, and call again: the run is another, and of the same id."""
+        self.call(file, *conf, home=home, **env)
+        for left in [*file.parent.parent.glob("out/*.ipynb"), *file.parent.parent.glob("report.json")]:
+            left.unlink()
+        return self.call(file, *conf, home=home, **env)
 
     def command(self, file: Path, conf: tuple[str, ...], home: str, env: dict[str, str]) -> tuple[list[str], Any]:
         """Return the command that runs ``dag_run.py``, and its environment and folder."""

@@ -161,6 +161,14 @@ def test_a_retry_waits_for_the_job_of_a_killed_try_on_the_same_cluster_and_start
     assert emulator.of(outcome.dag) == []
 
 
+def test_a_run_that_is_done_anew_computes_anew(runs, emulator, version):
+    outcome = runs.outcome(version, "anew")
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert outcome.report["total"] == 45
+    assert len(outcome.notebooks) == 1
+    assert emulator.of(outcome.dag) == []
+
+
 def test_a_kernel_with_other_packages_is_told_of_before_a_cluster_is_paid_for(runs, version):
     outcome = runs.outcome(version, "drift")
     assert outcome.state == "failed"

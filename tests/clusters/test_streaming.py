@@ -66,6 +66,10 @@ class Stream:
             }
         return found
 
+    def late(self) -> pd.DataFrame:
+        """What has been kept aside."""
+        return pd.concat(pd.read_parquet(file) for file in (self.folder / "out" / "late").glob("*.parquet"))
+
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
@@ -117,9 +121,49 @@ def test_what_is_late_or_no_sale_is_kept_aside_and_counted(stream):
     done = stream.run()
     assert (done["messages"], done["late"], done["unreadable"]) == (3, 1, 2)
     assert stream.sums()[0] == {"a": (1, 1.0)}
-    aside = pd.concat(pd.read_parquet(file) for file in (stream.folder / "out" / "late").glob("*.parquet"))
+    aside = stream.late()
     assert sorted(aside.why) == ["late", "unreadable", "unreadable"]
     assert json.loads(aside[aside.why == "late"].data.item())["amount"] == 7.0
+
+
+CANNOT_BE = [
+    f'{{"at": {at}, "shop": {shop}, "amount": {amount}}}'
+    for at, shop, amount in (
+        (NOON * 1000, '"a"', 1),
+        ('"2062-01-01T00:00:00"', '"a"', 1),
+        ('"0001-01-01T00:00:00"', '"a"', 1),
+        ("1e300", '"a"', 1),
+        ("NaN", '"a"', 1),
+        ("-1e12", '"a"', 1),
+        (NOON, '"a"', "1" + "0" * 400),
+        (NOON, '"a"', "Infinity"),
+        (NOON, '"a"', "NaN"),
+        (NOON, '"a"', "[" * 100_000),
+        (NOON, r'"\ud800"', 1),
+    )
+]
+
+
+def test_a_time_a_number_or_a_group_that_cannot_be_is_kept_aside_and_harms_no_other_message(stream):
+    for said in CANNOT_BE:
+        stream.raw(said.encode())
+    assert stream.run(idle="", run_for="1s")["unreadable"] == len(CANNOT_BE)
+    stream.send((1, "a", 1.0), (70, "a", 1.0))
+    done = stream.run()
+    assert (done["messages"], done["late"], done["unreadable"]) == (2, 0, 0)
+    assert stream.sums() == {0: {"a": (1, 1.0)}, 60: {"a": (1, 1.0)}}
+    assert sorted(stream.late().data) == sorted(CANNOT_BE)
+
+
+def test_a_late_message_that_comes_again_takes_nothing_from_those_it_came_with(stream):
+    stream.send((1, "a", 1.0), (200, "a", 1.0))
+    stream.run()
+    stream.send((5, "a", 7.0), (6, "a", 8.0), (7, "a", 9.0))
+    first = stream.server.waiting[SUBSCRIPTION][0]
+    stream.run()
+    stream.server.waiting[SUBSCRIPTION].append(first)  # its acknowledgement was lost
+    stream.run()
+    assert sorted(stream.late().why) == ["late"] * 4
 
 
 def test_a_job_that_is_killed_loses_nothing_and_counts_nothing_twice(stream):

@@ -185,6 +185,17 @@ def test_a_default_that_no_run_can_be_given_stays_the_notebooks_own(said):
     assert list(params(generate_dag(notebook(f"kept: {said}\nday = ''"), "job.ipynb"))) == ["day"]
 
 
+def test_a_number_that_a_run_is_given_has_the_type_of_its_parameter():
+    """JSON, and so a run's conf, has one kind of number; 2.0 is an integer to Airflow's check of types."""
+    text = generate_dag(notebook("count: int = 1\nlimit: int | None = None\nratio: float = 1\nany = None"), "job.ipynb")
+    scope = constants(text)
+    (typed,) = (n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef) and n.name == "typed")
+    exec(ast.unparse(typed), scope)
+    given = {"count": 2.0, "limit": 3.0, "ratio": 2, "any": 2.0}
+    assert [repr(scope["typed"](name, value)) for name, value in given.items()] == ["2", "3", "2.0", "2.0"]
+    assert scope["typed"]("limit", None) is None
+
+
 @given(st.dictionaries(st.from_regex(r"p_[a-z]{1,8}", fullmatch=True), VALUES, max_size=5))
 def test_any_default_stands_in_the_file_as_it_stands_in_the_notebook(defaults):
     cell = "\n".join(f"{name} = {value!r}" for name, value in defaults.items())

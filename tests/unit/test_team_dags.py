@@ -91,6 +91,8 @@ def test_what_is_set_is_what_the_function_gets(tmp_path):
     _, given = call(Path(made("real-time", tmp_path).stdout.strip()))
     assert (given["window"], given["run_for"], given["schedule_interval"]) == ("300s", "3300s", "@hourly")
     assert "idle" not in given
+    _, given = call(Path(made("real-time", tmp_path, lateness="0s").stdout.strip()))
+    assert given["lateness"] == "0s"
 
 
 @pytest.mark.parametrize(

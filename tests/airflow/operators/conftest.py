@@ -28,6 +28,7 @@ from google.cloud.dataproc_v1.services.job_controller.transports import JobContr
 from dask_dataproc.clusters.labels import label_value
 from dask_dataproc.clusters.spec import ClusterSpec
 from dask_dataproc.pipelines.beside import put_package
+from dask_dataproc.pipelines.operators.naming import Names
 from dask_dataproc.pipelines.operators.plan import Program, dataproc_job
 
 sys.path.append(str(Path(__file__).parents[2] / "clusters"))
@@ -38,15 +39,20 @@ ROOT = HERE.parents[2]
 VERSIONS = ("2.11", "3")
 PLACE = {"project_id": "local", "region": "us-central1"}
 PATIENCE = 90.0
+LOOKS = 5
+"""Looks of a deferred task that may fail in a row."""
 SCENARIOS = (
     *("succeeds", "deferred", "shared", "second_try"),
     *("refused", "misspelt", "start_fails", "start_fails_deferred"),
     *("job_fails", "job_fails_deferred", "times_out", "times_out_deferred"),
-    *("model", "model_not_good_enough", "model_registry_away", "model_champion", "model_worse"),
+    *("model", "model_in_a_folder", "model_told", "model_not_good_enough"),
+    *("model_registry_away", "model_champion", "model_worse"),
     *("etl", "etl_gate_closed", "etl_processing_fails", "etl_no_input"),
     *("batch", "batch_again", "dynamic", "dynamic_no_ref", "stream", "stream_nobody"),
 )
 AT = "2025-01-02T03:04:05+00:00"
+FAULT = "import sys, json; from dask_dataproc.clusters.faults import emulator_fault; "
+FAULT += "emulator_fault(sys.argv[1], **json.loads(sys.argv[2]))"
 
 
 STAMP = re.compile(r"\[\d{4}-\d\d-\d\d |\d{4}-\d\d-\d\dT")
@@ -115,9 +121,10 @@ class Row:
             (folder / self.dag(name)).mkdir()
             (folder / self.dag(name) / "in.csv").write_text("id,amount\n1,10\n2,20\n3,30\n")
         (folder / self.dag("batch_again") / "again").mkdir()
+        (folder / self.dag("done_anew")).with_suffix(".go").touch()
         repository(folder / "repository")
         self.outcomes: dict[str, Future[Outcome]] = {
-            name: Future() for name in (*SCENARIOS, "stopped", "stopped_early", "lost_worker")
+            name: Future() for name in (*SCENARIOS, "done_anew", "unseen", "stopped", "stopped_early", "lost_worker")
         }
         self._thread = threading.Thread(target=self._all)
         self._running: subprocess.Popen[str] | None = None
@@ -166,11 +173,16 @@ class Row:
         self._channel.close()
 
     def _all(self) -> None:
-        lost = f"lost_worker@{AT}"
+        anew, unseen, lost = f"done_anew@{AT}", f"unseen@{AT}", f"lost_worker@{AT}"
+        cluster = Names(self.dag("unseen"), f"manual__{AT}", "compute", -1, 1).cluster(self.dag("unseen"), shared=False)
         try:
-            with self._start(*SCENARIOS, "stopped", "stopped_early", lost) as process:
+            self._fault("slow-create", cluster=cluster)
+            with self._start(*SCENARIOS, anew, anew, unseen, "stopped", "stopped_early", lost) as process:
                 for name in SCENARIOS:
                     self.outcomes[name].set_result(self._told(process))
+                first = self._told(process)
+                self.outcomes["done_anew"].set_result(self._told(process, first=first))
+                self.outcomes["unseen"].set_result(self._unseen(process, cluster))
                 self.outcomes["stopped"].set_result(self._stopped(process))
                 self.outcomes["stopped_early"].set_result(self._stopped_early(process))
                 left = self._lost(process)
@@ -216,6 +228,16 @@ class Row:
         found = until(lambda: look() or process.poll() is not None)
         assert process.poll() is None, f"Airflow has ended:\n{self._log()[-4000:]}"
         return found
+
+    def _fault(self, kind: str, **settings: Any) -> None:
+        command = [sys.executable, "-c", FAULT, kind, json.dumps(settings)]
+        subprocess.run(command, env=self._emulator.env, check=True, timeout=60)
+
+    def _unseen(self, process: subprocess.Popen[str], cluster: str) -> Outcome:
+        """A deferred task's cluster, which goes on coming up, cannot be looked at for a while."""
+        self._until(process, lambda: self.clusters("unseen"))
+        self._fault("permission", method="get_cluster", cluster=cluster, times=LOOKS)
+        return self._told(process)
 
     def _stopped(self, process: subprocess.Popen[str]) -> Outcome:
         """Airflow ends a task while its job runs."""

@@ -54,6 +54,8 @@ start_fails = dag_of("start_fails", compute(config={"staging": "nowhere://bucket
 start_fails_deferred = dag_of("start_fails_deferred", compute(config={"staging": "nowhere://bucket"}, deferrable=True))
 job_fails = dag_of("job_fails", compute(file="fails"))
 job_fails_deferred = dag_of("job_fails_deferred", compute(file="fails", deferrable=True))
+done_anew = dag_of("done_anew", compute(file="waits", job_args=[str(FOLDER), "{{ dag.dag_id }}"]))
+unseen = dag_of("unseen", compute(deferrable=True))
 LATE = {"file": "sleeps", "job_args": [str(FOLDER), "{{ dag.dag_id }}"], "execution_timeout": timedelta(seconds=3)}
 times_out = dag_of("times_out", compute(**LATE))
 times_out_deferred = dag_of("times_out_deferred", compute(**LATE, deferrable=True))
@@ -83,9 +85,9 @@ def model_dag(name, thresholds, **given):
         }
         | given.pop("model", {}),
         f"{FOLDER}/in",
-        f"{FOLDER}/{name}",
+        given.pop("folder", f"{FOLDER}/{name}"),
         feature_script=job("features"),
-        training_script=job("trains"),
+        training_script=job(given.pop("trains", "trains")),
         cluster_config=CLUSTER | {"workload_type": None, "memory_gb": None},
         **QUICK | {"retries": 0} | given,
     )
@@ -93,6 +95,9 @@ def model_dag(name, thresholds, **given):
 
 model = model_dag("model", {"auc": 0.8, "rmse": {"max": 1}})
 model_not_good_enough = model_dag("model_not_good_enough", {"auc": 0.95})
+MEASURES = {"trains": "measures", "folder": f"{FOLDER}/{{{{ dag.dag_id }}}}"}
+model_in_a_folder = model_dag("model_in_a_folder", {"auc": 0.8}, **MEASURES)
+model_told = model_dag("model_told", {"auc": 0.8}, **MEASURES)
 model_registry_away = model_dag("model_registry_away", {"auc": 0.8}, tracking_uri="http://127.0.0.1:9")
 CHAMPION = {"model_name": f"churn_{TAG}", "not_worse_than_champion": True}
 model_champion = model_dag("model_champion", {"auc": 0.1}, model=CHAMPION)
@@ -176,3 +181,6 @@ def stream_dag(name, subscription):
 
 stream = stream_dag("stream", f"sales-{TAG}")
 stream_nobody = stream_dag("stream_nobody", "none")
+
+
+preset, cron = (etl_dag(name, schedule_interval=at) for name, at in (("preset", "@daily"), ("cron", "0 6 * * *")))

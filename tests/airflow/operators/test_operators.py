@@ -127,6 +127,15 @@ def test_a_task_that_is_stopped_while_its_cluster_is_made_leaves_none(row):
     assert row.gone("stopped_early")
 
 
+def test_a_deferred_task_that_cannot_look_at_its_cluster_any_more_fails_and_leaves_none(row):
+    outcome = row.outcome("unseen")
+    assert (outcome.state, outcome.tasks) == ("failed", {"compute": "failed"})
+    assert f"{outcome.dag.replace('_', '-')}-" in outcome.cause
+    assert "could not be looked at, 5 times in a row: " in outcome.cause
+    assert "dataproc.clusters.get" in outcome.cause
+    assert row.gone("unseen")
+
+
 def test_a_deferred_task_that_is_ended_ends_its_job_and_its_cluster(row):
     over = row.outcome("job_fails_deferred")
     cluster, job = row.begin("ended")
@@ -145,6 +154,14 @@ def test_after_a_lost_worker_the_run_goes_on_with_the_same_cluster_and_the_same_
 
 def test_a_cluster_that_airflow_has_made_says_so_in_the_label_that_the_clean_up_looks_for(row):
     assert all("airflow-version" in labels for labels in row.outcome("lost_worker").seen["labels"])
+
+
+def test_a_run_that_is_done_anew_computes_anew(row):
+    outcome = row.outcome("done_anew")
+    assert outcome.seen["first"].results["compute"] == 1, outcome.seen["first"].log[-4000:]
+    assert outcome.tasks == {"compute": "success"}, outcome.log[-4000:]
+    assert outcome.results["compute"] == 2, "the job was started again"
+    assert row.gone("done_anew")
 
 
 def versions(mlflow: str, model: str) -> list[dict]:
@@ -174,6 +191,15 @@ def test_a_model_that_is_good_enough_is_registered_with_its_tags_and_its_alias(r
     assert row.gone("model")
 
 
+@pytest.mark.parametrize("name", ["model_in_a_folder", "model_told"])
+def test_a_model_whose_training_says_no_run_of_mlflow_is_registered_where_its_templated_path_leads(row, mlflow, name):
+    outcome = row.outcome(name)
+    assert outcome.state == "success", outcome.log[-4000:]
+    assert outcome.results["validate_model"] == {"auc": 0.9}
+    assert [version["source"] for version in versions(mlflow, outcome.dag)] == [f"{row.folder}/{outcome.dag}/model"]
+    assert row.gone(name)
+
+
 @pytest.mark.parametrize(
     ("name", "cause"),
     [
@@ -188,6 +214,12 @@ def test_a_model_that_cannot_be_let_through_is_not_registered(row, mlflow, name,
     assert cause in outcome.log
     assert versions(mlflow, outcome.dag) == []
     assert row.gone(name)
+
+
+def test_the_connections_password_goes_to_its_own_server_alone(row):
+    own, other = json.loads(row.call("told.py"))
+    assert own.startswith("Basic ")
+    assert other is None
 
 
 def test_a_model_that_is_worse_than_the_champion_is_not_registered(row, mlflow):
@@ -238,6 +270,12 @@ def test_an_etl_that_fails_before_its_gate_publishes_nothing(row, name, failed):
     assert (outcome.tasks["notify_success"], outcome.tasks["delete_cluster"]) == ("upstream_failed", "success")
     assert not (row.folder / outcome.dag / "out").exists()
     assert row.gone(name)
+
+
+def test_a_run_of_the_schedule_is_of_the_day_on_which_its_interval_begins_in_every_airflow(row):
+    midnight, six = ([f"2025-01-0{day}T0{hour}:00:00+00:00" for day in (2, 1)] for hour in (0, 6))
+    said = row.call("dates.py", str(row.file), row.dag("preset"), row.dag("cron"))
+    assert json.loads(said) == {row.dag("preset"): midnight, row.dag("cron"): six}
 
 
 def test_a_batch_goes_through_its_stages_and_publishes(row):
