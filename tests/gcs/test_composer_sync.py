@@ -182,7 +182,7 @@ def test_a_link_out_of_the_folder_is_not_followed(bucket, dags, tmp_path):
         sync_dags(dags, bucket.url, FIRST)
 
 
-@pytest.mark.parametrize(("moved", "said"), [("lib", "leads out of"), ("dags/words", "leads to a folder")])
+@pytest.mark.parametrize(("moved", "said"), [("lib", "leads out of"), ("dags/words", "leads to another folder")])
 def test_a_link_to_a_folder_is_refused_and_what_was_synced_of_it_stays(bucket, dags, tmp_path, moved, said):
     sync_dags(dags, bucket.url, FIRST)
     (dags / "lib").rename(tmp_path / moved)

@@ -8,6 +8,7 @@ import http.client
 import http.server
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -127,14 +128,21 @@ def cluster(shared_laptop) -> Iterator[DataprocCluster]:
         yield running
 
 
+QUIET = range(20_000, 30_000)
+"""Ports that no system gives to who asks for any: nobody comes there looking for a cluster that has gone."""
+
+
 class Canary(http.server.ThreadingHTTPServer):
     """Counts connections, whatever is said then, but for those that another process is seen to hold."""
 
     def __init__(self, watched: int) -> None:
         self.heard = 0
         self._watched = watched
-        super().__init__(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
-        self.port = self.server_address[1]
+        while not hasattr(self, "port"):
+            port = random.choice(QUIET)
+            with contextlib.suppress(OSError):  # somebody's
+                super().__init__(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler)
+                self.port = port
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
