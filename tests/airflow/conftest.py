@@ -337,18 +337,18 @@ class Airflow:
 
 
 class Runs:
-    """All scenarios on all versions: the versions side by side, each one's runs in two rows."""
+    """All scenarios on ``versions``: these side by side, each one's runs in two rows."""
 
-    def __init__(self, folder: Path, emulator: Emulator):
+    def __init__(self, folder: Path, emulator: Emulator, versions: list[str]):
         self.airflows = {}
         self.told = Told()
-        for version in VERSIONS:
+        for version in versions:
             (folder / version).mkdir()
             self.airflows[version] = Airflow(version, folder / version, emulator, self.told)
-        self.rows = {(version, row): ThreadPoolExecutor(1) for version in VERSIONS for row in (0, 1)}
+        self.rows = {(version, row): ThreadPoolExecutor(1) for version in versions for row in (0, 1)}
         self.outcomes: dict[tuple[str, str], Future[Outcome]] = {
             (version, name): self.rows[version, scenario.row].submit(self.airflows[version].run, scenario)
-            for version in VERSIONS
+            for version in versions
             for name, scenario in SCENARIOS.items()
         }
 
@@ -362,8 +362,10 @@ class Runs:
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Iterator[Runs]:
-    started = Runs(tmp_path_factory.mktemp("airflow"), emulator)
+def runs(request, tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Iterator[Runs]:
+    """The runs on the versions that a test of this session asks for, begun at once."""
+    asked = {"3"} | {each.callspec.params.get("version") for each in request.session.items if hasattr(each, "callspec")}
+    started = Runs(tmp_path_factory.mktemp("airflow"), emulator, [each for each in VERSIONS if each in asked])
     try:
         yield started
     finally:

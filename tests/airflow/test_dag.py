@@ -198,10 +198,10 @@ def test_the_file_imports_nothing_of_ours(runs):
 
 def test_airflow_2_10_parses_it_too(runs, emulator, tmp_path):
     """Where there is no time to run it: all that the scenarios have of a notebook's metadata."""
-    names = [runs.outcome("2.11", name).dag for name in ("succeeds", "job_succeeds", "gate_closed", "killed")]
+    names = [runs.outcome("3", name).dag for name in ("succeeds", "job_succeeds", "gate_closed", "killed")]
     (tmp_path / "dags").mkdir()
     for name in names:
-        made = runs.airflows["2.11"].folder / name / "dags" / f"{name}.py"
+        made = runs.airflows["3"].folder / name / "dags" / f"{name}.py"
         (tmp_path / "dags" / made.name).write_bytes(made.read_bytes())
     settings = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     command = [str(airflow("2.10")), str(HERE / "dag_run.py"), str(tmp_path / "dags")]
