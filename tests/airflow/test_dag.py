@@ -189,8 +189,8 @@ def test_success_and_failure_are_told_and_what_cannot_be_told_fails_nothing(runs
 def test_the_file_imports_nothing_of_ours(runs):
     runs.outcome("3", "succeeds")
     runs.outcome("3", "job_succeeds")
-    allowed = {"__future__", "airflow", "datetime", "functools", "hashlib", "json", "jupyter_client", "logging", "os"}
-    allowed |= {"pathlib", "subprocess", "tempfile", "time", "urllib"}
+    allowed = {"__future__", "airflow", "datetime", "functools", "hashlib", "itertools", "json"}
+    allowed |= {"jupyter_client", "logging", "os", "pathlib", "subprocess", "tempfile", "time", "urllib"}
     files = [runs.airflows["3"].folder / name / "dags" / f"{name}.py" for name in ("succeeds_3", "job_succeeds_3")]
     assert imported(files[0]) == allowed
     assert imported(files[1]) == allowed - {"jupyter_client", "pathlib", "subprocess", "tempfile"}
