@@ -24,7 +24,6 @@ from .ledger import Ledger
 from .quotas import Limits, limits_of, pool_of
 from .quote import estimate, hours_of
 from .record import ClusterRecord
-from .reservation import Reservation
 from .runs import keep_run, read_runs, usual_hours
 from .spec import ClusterSpec
 from .spending import listed
@@ -138,13 +137,9 @@ class Booking:
         now, rate = self._clock.now(), rate_of(self.spec)
         await self._told(self._ledger.begin(self.owner, self.key, uuid, now, rate, now + life))
 
-    async def follow(self, record: ClusterRecord) -> tuple[Reservation | None, float]:
-        """Have the ledger say what ``record`` does of the cluster, and return that; None if it could not be told.
-
-        With it USD that the cluster had cost by an earlier end, if it was attached to again after one.
-        """
-        account = await self._told(self._ledger.follow(self.owner, held_by(record)))
-        return (account.reservations.get(self.key), account.costs.get(self.key, 0.0)) if account else (None, 0.0)
+    async def follow(self, record: ClusterRecord) -> Account | None:
+        """Have the ledger say what ``record`` does of the cluster, and return the account; None if it was not told."""
+        return await self._told(self._ledger.follow(self.owner, held_by(record)))
 
     async def account(self) -> Account | None:
         """Return the owner's account as it is now; None if the ledger cannot be read."""

@@ -86,21 +86,26 @@ class Tenure:
 
     async def count(self) -> None:
         """Count the cost as the ledger does, which knows of earlier sizes, and have it know of this one."""
-        held, before = await self.booking.follow(self.record)
-        if held is not None and held.spans:
-            self._count_as(held, before)
+        account = await self.booking.follow(self.record)
+        if account is not None:
+            self._count_as(account)
 
     async def catch_up(self, account: Account) -> None:
         """Count as the owner's ``account`` does where that has another price an hour: somebody else has resized it."""
-        held = account.reservations.get(self.booking.key)
+        held = self._held(account)
         busy = self._updates.alone.locked()
         if held is not None and held.spans and not busy and held.rate != (self.price_per_hour or 0.0):
             await self.refresh()
-            self._count_as(held, account.costs.get(held.key, 0.0))
+            self._count_as(account)
 
-    def _count_as(self, held: Reservation, before: float) -> None:
-        *past, last = held.intervals(self._service.clock.now())
-        self._spending = Spending(self.record.spec(), last.start, past, before)
+    def _count_as(self, account: Account) -> None:
+        held = self._held(account)
+        if held is not None and held.spans:
+            *past, last = held.intervals(self._service.clock.now())
+            self._spending = Spending(self.record.spec(), last.start, past, account.costs.get(held.key, 0.0))
+
+    def _held(self, account: Account | None) -> Reservation | None:
+        return account.reservations.get(self.booking.key) if account is not None else None
 
     async def refresh(self) -> ClusterRecord:
         """Ask Dataproc for the record and return it."""
@@ -260,7 +265,7 @@ class Tenure:
                 raise
             self.lease.expires = until
             await forget(before.staging, before.uuid)  # the keys: who starts it again waits for new ones
-            held, _ = await self.booking.follow(await self.refresh())
+            held = self._held(await self.booking.follow(await self.refresh()))
             found |= {"until": until, "usd": self.cost, "rate": held.rate if held else None}
         self._ended = self._service.clock.now()
 

@@ -182,10 +182,20 @@ class Session:
         cluster_is_ready(cluster.name)
         return cluster
 
-    def _check_room(self) -> None:
-        """Refuse a second cluster: a cell may ask for one while another, the panel or a thread has one come up."""
+    def check_none_is_coming(self) -> None:
+        """Refuse another cluster while one comes up.
+
+        Raises
+        ------
+        ClusterExists
+            One does.
+        """
         if self.coming is not None:
             raise ClusterExists(f"one is coming up already: {self.coming.said}", "%dask_cluster down")
+
+    def _check_room(self) -> None:
+        """Refuse a second cluster: a cell may ask for one while another, the panel or a thread has one come up."""
+        self.check_none_is_coming()
         if self._attaching:
             raise ClusterExists(f"this notebook attaches to {self._attaching} just now", "%dask_cluster status")
         if (cluster := self.cluster) is not None:

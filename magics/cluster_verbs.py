@@ -89,7 +89,7 @@ def attach(
                 Table([("name", cluster.name), ("scheduler", cluster.scheduler_address), ("python", _python(cluster))])
             )
         return
-    check_none_is_coming(session)
+    session.check_none_is_coming()
     current = own_cluster(session)
     if current is not None and name not in ("", current.name):
         raise ClusterExists(f"this notebook has {current.name} already", f"%dask_cluster down {current.name}")
@@ -134,18 +134,6 @@ def adapt(front: Front, minimum: int, maximum: int) -> None:
         raise SpecError("adapt: this kernel has no cluster to watch over", "%dask_cluster up   (in a notebook)")
     cluster.adapt(minimum=minimum, maximum=maximum)
     front.say(f"{cluster.name} adapts between {minimum} and {maximum} workers")
-
-
-def check_none_is_coming(session: Session) -> None:
-    """Refuse another cluster while one comes up.
-
-    Raises
-    ------
-    ClusterExists
-        One does.
-    """
-    if session.coming is not None:
-        raise ClusterExists(f"one is coming up already: {session.coming.said}", "%dask_cluster down")
 
 
 def own_cluster(session: Session) -> DataprocCluster | None:

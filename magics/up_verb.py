@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..clusters.errors import ClusterExists
-from .cluster_verbs import attach_to, check_none_is_coming, is_up, names_for, own_cluster
+from .cluster_verbs import attach_to, is_up, names_for, own_cluster
 from .front import Front, pass_front
 from .options import json_option, local_option, spec_file, spec_options, typed_fields
 from .reach import Place
@@ -116,7 +116,7 @@ def _begin(
     wait: bool | None,
 ) -> DataprocCluster | None:
     """Bring the cluster of ``spec`` up; return it when it is up, None if nobody is to wait for that."""
-    check_none_is_coming(session)
+    session.check_none_is_coming()
     coming = session.begin(spec, names, keep=keep, fit=fit)
 
     def told(cluster: DataprocCluster) -> str:

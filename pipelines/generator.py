@@ -27,6 +27,7 @@ from .literals import exploded, literal, text
 from .metadata import KEY, Job, read_job
 from .notebook import COST, Notebook, content_key, is_url, kernel_of, read_notebook
 from .parameters import RUN, Parameter, declared_parameters
+from .schedule import UNTIMED
 from .schema import either, fits
 
 TEMPLATE = Path(__file__).with_name("templates") / "dag.py.txt"
@@ -36,8 +37,6 @@ REGION = "{{ var.value.get('gcp_region', '%s') }}"
 SLUG_ROOM = 38  # characters of a cluster's name (51 at most) before "-" and the 12 of the run's hash
 NAME_ROOM = 63  # characters of a notebook's name in its file's first line
 SENDABLE = {"string", "integer", "number", "boolean", "array", "object", "null"}
-
-_NO_CRON = ("@once", "@continuous")
 
 
 def write_dag(notebook: str | Path, folder: str | Path, cluster: Mapping[str, Any] | None = None) -> Path:
@@ -155,7 +154,7 @@ def _job_values(job: Job, location: str) -> dict[str, Any]:
         "outputs": text(job.outputs or f"{STAGING_BUCKET}/notebooks"),
         "description": text(f"{_stem(location)} on a Dask cluster of its own"),
         "schedule": _schedule(job.schedule),
-        "cron": job.schedule not in ("", *_NO_CRON),
+        "cron": job.schedule not in UNTIMED,
         "defaults": literal({"owner": job.owner} | ({"weight_rule": "upstream"} if job.pool else {}), used=11),
         "pool": text(job.pool) if job.pool else "",
         "notify": literal(list(job.notify), used=len("NOTIFY = ")) if job.notify else "",
@@ -188,7 +187,7 @@ def _readable_there(job: Job, location: str) -> str:
 
 
 def _schedule(given: str) -> str:
-    if not given or given in _NO_CRON:
+    if given in UNTIMED:
         return text(given) if given else "None"
     # Airflow 2 and 3 date the run of a bare cron expression differently.
     return f'CronDataIntervalTimetable({text(given)}, timezone="UTC")'

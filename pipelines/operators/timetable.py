@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..schedule import UNTIMED
 from .sdk import CronDataIntervalTimetable
-
-NO_CRON = ("@once", "@continuous")
 
 
 def dated(schedule: Any) -> Any:
@@ -18,6 +17,6 @@ def dated(schedule: Any) -> Any:
     Airflow 3 dates the run of a bare cron expression by the end of its interval, Airflow 2 by the beginning: an upgrade
     would skip a day. What is no expression or preset, such as a timetable or assets, stays what it is.
     """
-    if not isinstance(schedule, str) or not schedule or schedule in NO_CRON:
+    if not isinstance(schedule, str) or schedule in UNTIMED:
         return schedule or None
     return CronDataIntervalTimetable(schedule, timezone="UTC")

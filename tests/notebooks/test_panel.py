@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from dask_dataproc.clusters.fleet import delete_cluster, stop_cluster
+
 LOAD = "%load_ext dask_dataproc"
 PANEL = """
 from dask_dataproc.kernel_ext.session import session_of
@@ -182,28 +184,26 @@ def test_a_way_up_that_a_cell_began_is_shown_too(live, name):
     assert f"{name} has ended" in value(live, "panel._line.value")
 
 
-def test_a_cluster_that_somebody_else_deletes_is_said_to_be_gone_with_its_cost(live, laptop, name):
+def ended_beside(live, name: str, end) -> str:
+    """Have a cluster come up and somebody else ``end`` it; return what the panel says of that."""
     live.run(f"%dask_cluster up --name {name}")
     live.run("until(lambda: panel.running.cost)")
-    with laptop.here():
-        from dask_dataproc.clusters.fleet import delete_cluster
-
-        delete_cluster(name, project="local", region="us-central1")
+    end(name, project="local", region="us-central1")
     assert live.run("until(lambda: panel._view == 'form')").error == ""
-    assert f"{name} is gone" in value(live, "panel._line.value")
-    assert "it cost $0.00" in value(live, "panel._line.value")
+    return value(live, "panel._line.value")
+
+
+def test_a_cluster_that_somebody_else_deletes_is_said_to_be_gone_with_its_cost(live, laptop, name):
+    with laptop.here():
+        said = ended_beside(live, name, delete_cluster)
+    assert f"{name} is gone" in said
+    assert "it cost $0.00" in said
     assert value(live, "panel.create.disabled") is False
 
 
 def test_a_cluster_that_somebody_else_stops_is_not_said_to_be_gone(live, laptop, name):
-    live.run(f"%dask_cluster up --name {name}")
-    live.run("until(lambda: panel.running.cost)")
     with laptop.here():
-        from dask_dataproc.clusters.fleet import delete_cluster, stop_cluster
-
-        stop_cluster(name, project="local", region="us-central1")
-        assert live.run("until(lambda: panel._view == 'form')").error == ""
-        said = value(live, "panel._line.value")
+        said = ended_beside(live, name, stop_cluster)
         assert re.search(f"{name} is (STOPPED|STOPPING): it stays, and costs, until it is deleted", said), said
         delete_cluster(name, project="local", region="us-central1")
 
