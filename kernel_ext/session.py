@@ -30,7 +30,7 @@ from ..clusters.earlier_ups import keep_up
 from ..clusters.errors import ClusterExists, DaskDataprocError
 from .coming_up import ComingUp, Listener
 from .ending import Ending
-from .gone import gone
+from .find_again import find_again
 from .lab import cluster_is_ready
 from .notebook_record import NOTEBOOK, NotebookRecord, Own, kernel_of
 from .to_come import ClientToCome, ToCome, by_default
@@ -258,23 +258,11 @@ class Session:
         return self._cluster is not None or self.coming is not None or bool(self._attaching) or reattaching
 
     def _reattached(self, own: Own) -> str:
-        from ..clusters.cluster import DataprocCluster
-        from ..clusters.errors import ClusterFailed, ClusterNotFound
-
-        try:
-            cluster = DataprocCluster.from_name(own.name, project=own.project, region=own.region, keep=own.keep)
-        except ClusterNotFound:
+        cluster, said, lost = find_again(own)
+        if lost:
             self._forget()
-            return gone(own)
-        except ClusterFailed as error:
-            self._forget()
-            return f"{own.name} is lost: {error.message}; {error.hint or '%dask_cluster up makes another'}"
-        except DaskDataprocError as error:
-            return f"{own.name} is not reached: {error.message}; %dask_cluster attach {own.name} tries again"
-        if cluster.record.uuid != own.uuid:  # somebody else's, under the name that ours had
-            cluster.detach()
-            self._forget()
-            return gone(own)
+        if cluster is None:
+            return said
         self._take(cluster, cluster.get_client(), own.names, own)
         return f"Reattached to {own.name}, made by this notebook: {' and '.join(own.names)} are back"
 
