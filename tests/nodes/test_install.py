@@ -23,7 +23,7 @@ from dask_dataproc.clusters.staging import NODE_PROGRAMS, alone
 from .staged import Staging, cutting
 
 CLUSTER, FIRST, SECOND = "install", "install-w-0", "install-w-1"
-PLACE, SCRIPT = "/opt/dask-dataproc", "/root/install-dask.sh"
+PLACE, SCRIPT = "/opt/dask-dataproc", "/opt/install-dask.sh"
 PACKAGES = {"alpha": "1.0", "beta": "2.0"}
 OTHER_PYTHONS = ("3.12", "3.13", "3.10", "3.14")
 
